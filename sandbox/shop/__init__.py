@@ -1,0 +1,1 @@
+"""The sandbox's own app: its goods, its customers, its inbox."""

@@ -1,0 +1,1 @@
+"""Tests of the shop, the engine and the editor."""
