@@ -1,0 +1,120 @@
+"""The conditions that ship and need no Oscar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from django.utils.translation import pgettext_lazy
+
+from .. import conditions
+from ..conditions import Condition
+from ..kinds import option
+from ..models import Contact
+from ..snapshots import Subject, Verdict
+
+CTX = "triggers"
+
+_COMPARISONS = {
+    "at_least": (pgettext_lazy(CTX, "is at least"), lambda left, right: left >= right),
+    "less_than": (pgettext_lazy(CTX, "is less than"), lambda left, right: left < right),
+    "equals": (pgettext_lazy(CTX, "is exactly"), lambda left, right: left == right),
+}
+
+
+def _comparison_choices() -> list[tuple[str, Any]]:
+    return [(name, label) for name, (label, _compare) in _COMPARISONS.items()]
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class EventField(Condition):
+    """Compares a field of the event that started the flow, as a basket's value."""
+
+    kind: ClassVar[str] = "event_field"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "A value of the event")
+
+    field: str = option(
+        label=pgettext_lazy(CTX, "Value"),
+        help_text=pgettext_lazy(CTX, "Name of the event's field, as in value or line_count."),
+    )
+    comparison: str = option(
+        default="at_least", label=pgettext_lazy(CTX, "Comparison"), choices=_comparison_choices
+    )
+    wanted: str = option(label=pgettext_lazy(CTX, "Compared with"))
+
+    def __post_init__(self) -> None:
+        """Refuse a comparison that is none."""
+        if self.comparison not in _COMPARISONS:
+            raise ValueError(
+                f"comparison must be one of {', '.join(_COMPARISONS)}, not {self.comparison!r}"
+            )
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Compare as numbers where both sides are numbers, else as text."""
+        found = subject.payload.get(self.field)
+        compared = {
+            "field": self.field,
+            "found": found,
+            "comparison": self.comparison,
+            "wanted": self.wanted,
+        }
+        if found is None:
+            return Verdict(holds=False, compared=compared)
+        _label, compare = _COMPARISONS[self.comparison]
+        try:
+            return Verdict(
+                holds=bool(compare(Decimal(str(found)), Decimal(self.wanted))), compared=compared
+            )
+        except InvalidOperation:
+            return Verdict(holds=bool(compare(str(found), self.wanted)), compared=compared)
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class IsCustomer(Condition):
+    """Asks whether the contact has an account in the shop."""
+
+    kind: ClassVar[str] = "is_customer"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "Has an account")
+
+    def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
+        """Ask the database once."""
+        members = set(
+            Contact.objects.filter(
+                pk__in={subject.contact_id for subject in subjects}, user__isnull=False
+            ).values_list("pk", flat=True)
+        )
+        return [
+            Verdict(
+                holds=subject.contact_id in members,
+                compared={"has_account": subject.contact_id in members},
+            )
+            for subject in subjects
+        ]
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class Speaks(Condition):
+    """Asks for the contact's language."""
+
+    kind: ClassVar[str] = "speaks"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "Speaks a language")
+
+    language: str = option(
+        label=pgettext_lazy(CTX, "Language"),
+        help_text=pgettext_lazy(CTX, "A language code, as in de or en-gb."),
+    )
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Say yes to the language itself and to its regional forms."""
+        found = subject.language.lower()
+        wanted = self.language.lower()
+        return Verdict(
+            holds=found == wanted or found.startswith(f"{wanted}-"),
+            compared={"language": subject.language, "wanted": self.language},
+        )

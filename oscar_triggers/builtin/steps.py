@@ -1,0 +1,169 @@
+"""The steps that ship: Send, Wait, Branch and Exit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.utils.translation import pgettext, pgettext_lazy
+
+from .. import channels, conditions, steps
+from ..engine import incentives, planning, templates
+from ..exceptions import InvalidOptions
+from ..kinds import option
+from ..models import ExitReason
+from ..steps import Advance, Outcome, Step, StepVisit, WaitUntil
+
+CTX = "triggers"
+
+
+def _channel_choices() -> list[tuple[str, Any]]:
+    return [(kind, channel.label or kind) for kind, channel in channels.registry.items()]
+
+
+def _exit_choices() -> list[tuple[str, Any]]:
+    return [
+        (ExitReason.COMPLETED.value, ExitReason.COMPLETED.label),
+        (ExitReason.GOAL.value, ExitReason.GOAL.label),
+        (ExitReason.CANCELLED.value, pgettext_lazy(CTX, "stopped by this step")),
+    ]
+
+
+@steps.register
+@dataclass(frozen=True, kw_only=True)
+class Send(Step):
+    """Owes the contact one message; it leaves through the outbox, after the policy agreed."""
+
+    kind: ClassVar[str] = "send"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "Send a message")
+    icon: ClassVar[str] = "mail"
+
+    template: str = option(label=pgettext_lazy(CTX, "Template"), format="template")
+    channel: str = option(
+        default="email", label=pgettext_lazy(CTX, "Channel"), choices=_channel_choices
+    )
+    reply_to: str = option(
+        default="",
+        label=pgettext_lazy(CTX, "Answers go to"),
+        help_text=pgettext_lazy(
+            CTX, "An address that a person reads. Empty: the shop's usual one."
+        ),
+        format="email",
+    )
+    voucher: dict[str, Any] | None = option(
+        default=None,
+        label=pgettext_lazy(CTX, "Personal voucher"),
+        help_text=pgettext_lazy(
+            CTX, "A single-use code made for this message, as in: percent 10, valid 7d."
+        ),
+        format="voucher",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a voucher that cannot be granted."""
+        if self.voucher is not None and "voucher" in incentives.registry:
+            problems = incentives.registry.get("voucher").problems(self.voucher)
+            if problems:
+                raise InvalidOptions("; ".join(problem.message for problem in problems))
+
+    def run_many(self, visits: Sequence[StepVisit], now: datetime) -> list[Outcome]:
+        """Plan one message for each visit, in a constant number of statements."""
+        template_id = templates.template_id(self.template)
+        planning.plan_many(
+            [
+                planning.Plan(
+                    visit=visit,
+                    template_id=template_id,
+                    channel=self.channel,
+                    options={
+                        key: value
+                        for key, value in self.to_options().items()
+                        if key in ("reply_to", "voucher") and value
+                    },
+                )
+                for visit in visits
+            ],
+            now,
+        )
+        return [Advance() for _visit in visits]
+
+    def summary(self) -> str:
+        """Name the template."""
+        return pgettext(CTX, "Send “%(template)s”") % {"template": self.template}
+
+
+@steps.register
+@dataclass(frozen=True, kw_only=True)
+class Wait(Step):
+    """Lets time pass since the last message, or since the shopper last did something."""
+
+    kind: ClassVar[str] = "wait"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "Wait")
+    icon: ClassVar[str] = "time"
+
+    duration: timedelta = option(
+        label=pgettext_lazy(CTX, "How long"),
+        help_text=pgettext_lazy(CTX, "As in 1h, 23h, 2d or 1d 12h."),
+    )
+
+    def run(self, visit: StepVisit, now: datetime) -> Outcome:
+        """Go on once the time has passed."""
+        end = visit.subject.clock_at + self.duration
+        return Advance() if end <= now else WaitUntil(moment=end)
+
+    def summary(self) -> str:
+        """Say how long."""
+        return pgettext(CTX, "Wait %(duration)s") % {"duration": self.to_options()["duration"]}
+
+
+@steps.register
+@dataclass(frozen=True, kw_only=True)
+class Branch(Step):
+    """Asks one condition and goes one of two ways; people rejoin at the next step."""
+
+    kind: ClassVar[str] = "branch"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "Branch")
+    icon: ClassVar[str] = "decimal"
+    branches: ClassVar[tuple[str, ...]] = ("yes", "no")
+
+    condition: dict[str, Any] = option(
+        label=pgettext_lazy(CTX, "Question"), format="condition"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a question that no installed app can answer."""
+        conditions.from_options(self.condition)
+
+    def run_many(self, visits: Sequence[StepVisit], now: datetime) -> list[Outcome]:
+        """Answer for all visits together."""
+        question = conditions.from_options(self.condition)
+        verdicts = question.holds_many([visit.subject for visit in visits], now)
+        return [
+            Advance(
+                branch="yes" if verdict.holds else "no",
+                compared={"condition": question.kind, **verdict.compared},
+            )
+            for verdict in verdicts
+        ]
+
+
+@steps.register
+@dataclass(frozen=True, kw_only=True)
+class Exit(Step):
+    """Ends the flow for those who come here."""
+
+    kind: ClassVar[str] = "exit"
+    label: ClassVar[Any] = pgettext_lazy(CTX, "End")
+    icon: ClassVar[str] = "cross"
+
+    reason: str = option(
+        default=ExitReason.COMPLETED.value,
+        label=pgettext_lazy(CTX, "Count it as"),
+        choices=_exit_choices,
+    )
+
+    def run(self, visit: StepVisit, now: datetime) -> Outcome:
+        """Leave."""
+        return steps.Exit(reason=self.reason)

@@ -1,0 +1,143 @@
+"""The OSCAR_TRIGGERS setting as one typed, validated value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+PROMOTIONAL = "promotional"
+TRANSACTIONAL = "transactional"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Who a letter is from, for one stream."""
+
+    from_email: str
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteSettings:
+    """What differs between the sites of one installation."""
+
+    #: Scheme and host without a trailing slash: "https://shop.example".
+    base_url: str
+    shop_name: str
+    postal_address: str
+    senders: Mapping[str, Sender]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggersSettings:
+    """Every key of OSCAR_TRIGGERS, in lower case, with its default.
+
+    Durations are timedeltas. Unknown keys are refused by name.
+    """
+
+    #: Public address of the shop, scheme and host: links in letters begin with it.
+    base_url: str = ""
+    shop_name: str = ""
+    #: Printed in the foot of promotional letters (CAN-SPAM 16 CFR 316.4, and most laws since).
+    postal_address: str = ""
+    #: {"promotional": {"from_email": …, "reply_to": …}, "transactional": {…}}
+    senders: Mapping[str, Any] = field(default_factory=dict)
+    #: {site id: {"base_url": …, "shop_name": …, "postal_address": …, "senders": …}}
+    sites: Mapping[int, Any] = field(default_factory=dict)
+    #: Mailing groups people can subscribe to and leave: {key: label}.
+    topics: Mapping[str, str] = field(default_factory=lambda: {"offers": "Offers and reminders"})
+    #: Whether a sale allows letters about similar goods (ePrivacy 13(2), PECR reg. 22).
+    soft_opt_in: bool = False
+    #: Region for phone numbers written without a country code, as in "GB".
+    phone_region: str = ""
+    #: How often `triggers_run` and the documented beat entry ring.
+    tick_every: timedelta = timedelta(seconds=5)
+    #: How often each sweep looks for what no signal told.
+    sweep_every: timedelta = timedelta(seconds=30)
+    #: How many rows one lease takes.
+    batch_size: int = 100
+    #: How many dispatches one commit marks as `sending`.
+    hand_over_group: int = 1
+    #: After how long a leased row of a dead worker is taken over.
+    lease_for: timedelta = timedelta(seconds=90)
+    #: How many crashes make a dispatch dead.
+    max_crashes: int = 3
+    #: Pauses before the second and later tries of a dispatch that failed softly.
+    retry_after: tuple[timedelta, ...] = (
+        timedelta(minutes=1),
+        timedelta(minutes=10),
+        timedelta(hours=1),
+        timedelta(hours=4),
+    )
+    #: How long a link back to the basket works.
+    restore_link_valid: timedelta = timedelta(days=30)
+    #: Baskets that were last touched longer ago than this never start a flow.
+    basket_max_age: timedelta = timedelta(days=3)
+
+
+_NUMBERS_OF_AT_LEAST_ONE = ("batch_size", "hand_over_group", "max_crashes")
+
+
+def _load() -> TriggersSettings:
+    raw = getattr(django_settings, "OSCAR_TRIGGERS", {})
+    known = {f.name.upper(): f.name for f in fields(TriggersSettings)}
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ImproperlyConfigured(
+            f"OSCAR_TRIGGERS has unknown keys: {', '.join(unknown)}. "
+            f"Known keys: {', '.join(sorted(known))}."
+        )
+    loaded = TriggersSettings(**{known[key]: value for key, value in raw.items()})
+    for name in _NUMBERS_OF_AT_LEAST_ONE:
+        if getattr(loaded, name) < 1:
+            raise ImproperlyConfigured(f"OSCAR_TRIGGERS[{name.upper()!r}] must be 1 or more.")
+    for label, url in [("BASE_URL", loaded.base_url)] + [
+        (f"SITES[{pk}]['base_url']", site.get("base_url", "")) for pk, site in loaded.sites.items()
+    ]:
+        if url and (urlsplit(url).scheme not in ("http", "https") or url.endswith("/")):
+            raise ImproperlyConfigured(
+                f"OSCAR_TRIGGERS {label} is {url!r}; "
+                "write scheme and host without a trailing slash, as in 'https://shop.example'."
+            )
+    return loaded
+
+
+@cache
+def triggers_settings() -> TriggersSettings:
+    """Return the OSCAR_TRIGGERS setting; raises ImproperlyConfigured for what it cannot use."""
+    return _load()
+
+
+def site_settings(site_id: int | None) -> SiteSettings:
+    """Return what letters of one site need; keys missing for the site come from the top level."""
+    general = triggers_settings()
+    site: Mapping[str, Any] = general.sites.get(site_id, {}) if site_id is not None else {}
+    fallback = django_settings.DEFAULT_FROM_EMAIL
+    senders: dict[str, Sender] = {}
+    for stream in (PROMOTIONAL, TRANSACTIONAL):
+        merged = {**general.senders.get(stream, {}), **site.get("senders", {}).get(stream, {})}
+        senders[stream] = Sender(
+            from_email=merged.get("from_email") or fallback, reply_to=merged.get("reply_to", "")
+        )
+    return SiteSettings(
+        base_url=site.get("base_url", general.base_url),
+        shop_name=site.get("shop_name", general.shop_name)
+        or getattr(django_settings, "OSCAR_SHOP_NAME", ""),
+        postal_address=site.get("postal_address", general.postal_address),
+        senders=senders,
+    )
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "OSCAR_TRIGGERS":
+        triggers_settings.cache_clear()

@@ -1,0 +1,276 @@
+"""A flow on paper: its shape, to and from a file, and the checks of its own shape."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import yaml
+
+from . import conditions, events, steps
+from .conf import PROMOTIONAL, TRANSACTIONAL
+from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
+from .kinds import format_duration, parse_duration
+
+MAX_DEPTH = 3
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDefinition:
+    """One step on paper, with the steps of its branches."""
+
+    key: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    branches: Mapping[str, tuple[StepDefinition, ...]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a file or a row."""
+        data: dict[str, Any] = {"key": self.key, "kind": self.kind}
+        if self.options:
+            data["options"] = dict(self.options)
+        if self.branches:
+            data["branches"] = {
+                name: [step.to_dict() for step in children]
+                for name, children in self.branches.items()
+            }
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> StepDefinition:
+        """Read what to_dict wrote; raises DefinitionError for a wrong shape."""
+        _refuse_unknown(data, {"key", "kind", "options", "branches"}, where="steps")
+        branches = data.get("branches") or {}
+        if not isinstance(branches, Mapping):
+            raise _problem("'branches' must map names to lists of steps", where="steps")
+        return cls(
+            key=str(data.get("key", "")),
+            kind=str(data.get("kind", "")),
+            options=dict(data.get("options") or {}),
+            branches={
+                str(name): tuple(cls.from_dict(child) for child in children or ())
+                for name, children in branches.items()
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowDefinition:
+    """A whole flow on paper."""
+
+    key: str
+    name: str
+    trigger: str
+    trigger_options: Mapping[str, Any] = field(default_factory=dict)
+    stream: str = PROMOTIONAL
+    topic: str = "offers"
+    #: Conditions to enter, each {"kind": …, option: value}; all must hold.
+    entry: tuple[Mapping[str, Any], ...] = ()
+    #: Conditions to stay, asked again before each step and each send; all must hold.
+    stay: tuple[Mapping[str, Any], ...] = ()
+    #: Kinds of events that end it as a success.
+    goals: tuple[str, ...] = ()
+    #: Whether what already waits when it is switched on may enter (W9).
+    include_waiting: bool = False
+    #: Messages later than this after they were due are not sent.
+    max_lateness: timedelta = timedelta(hours=12)
+    #: What becomes of a message whose hand-over nobody can tell: "hold" or "resend".
+    on_doubt: str = "hold"
+    steps: tuple[StepDefinition, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a file or a row."""
+        return {
+            "flow": self.key,
+            "name": self.name,
+            "trigger": {"kind": self.trigger, **self.trigger_options},
+            "stream": self.stream,
+            "topic": self.topic,
+            "entry": [dict(condition) for condition in self.entry],
+            "stay": [dict(condition) for condition in self.stay],
+            "goals": list(self.goals),
+            "include_waiting": self.include_waiting,
+            "max_lateness": format_duration(self.max_lateness),
+            "on_doubt": self.on_doubt,
+            "steps": [step.to_dict() for step in self.steps],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FlowDefinition:
+        """Read what to_dict wrote or an author typed; raises DefinitionError."""
+        if not isinstance(data, Mapping):
+            raise _problem("a flow file must hold a mapping that begins with 'flow: key'")
+        _refuse_unknown(data, set(_EXAMPLE.to_dict()), where="flow")
+        trigger = data.get("trigger") or {}
+        if isinstance(trigger, str):
+            trigger = {"kind": trigger}
+        if not isinstance(trigger, Mapping):
+            raise _problem("must be a kind, or a mapping with a 'kind'", where="trigger")
+        try:
+            lateness = parse_duration(str(data.get("max_lateness", "12h")))
+        except ValueError as error:
+            raise _problem(str(error), where="max_lateness") from error
+        return cls(
+            key=str(data.get("flow", "")),
+            name=str(data.get("name") or data.get("flow", "")),
+            trigger=str(trigger.get("kind", "")),
+            trigger_options={k: v for k, v in trigger.items() if k != "kind"},
+            stream=str(data.get("stream", PROMOTIONAL)),
+            topic=str(data.get("topic", "offers")),
+            entry=_mappings(data.get("entry"), where="entry"),
+            stay=_mappings(data.get("stay"), where="stay"),
+            goals=tuple(str(goal) for goal in data.get("goals") or ()),
+            include_waiting=bool(data.get("include_waiting", False)),
+            max_lateness=lateness,
+            on_doubt=str(data.get("on_doubt", "hold")),
+            steps=tuple(
+                StepDefinition.from_dict(step)
+                for step in _mappings(data.get("steps"), where="steps")
+            ),
+        )
+
+    def content_hash(self) -> str:
+        """Return a hash that is equal for equal flows."""
+        text = json.dumps(self.to_dict(), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def walk(self) -> Iterator[tuple[StepDefinition, StepDefinition | None, str, int, int]]:
+        """Yield each step with its parent, branch, position and depth (1 at the top)."""
+        yield from _walk(self.steps, None, "", 1)
+
+    def trigger_event(self) -> tuple[type[events.Event], events.TriggerOptions]:
+        """Return the trigger's event class and options; raises UnknownKind or InvalidOptions."""
+        event_class = events.registry.get(self.trigger)
+        return event_class, event_class.options_class.from_options(dict(self.trigger_options))
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with the flow's own shape, without asking the database."""
+        found: list[Problem] = []
+        if not KEY.match(self.key):
+            found.append(
+                Problem(where="flow", message="needs a key of small letters, digits and hyphens")
+            )
+        if self.stream not in (PROMOTIONAL, TRANSACTIONAL):
+            found.append(
+                Problem(where="stream", message=f"must be {PROMOTIONAL!r} or {TRANSACTIONAL!r}")
+            )
+        if self.on_doubt not in ("hold", "resend"):
+            found.append(Problem(where="on_doubt", message="must be 'hold' or 'resend'"))
+        found += self._trigger_problems()
+        for where, wanted in (("entry", self.entry), ("stay", self.stay)):
+            for data in wanted:
+                found += _kind_problem(lambda data=data: conditions.from_options(data), where)
+        return found + self._step_problems()
+
+    def _trigger_problems(self) -> list[Problem]:
+        if not self.trigger:
+            return [Problem(where="trigger", message="choose what starts the flow")]
+        found = _kind_problem(self.trigger_event, "trigger")
+        if not found and not events.registry.get(self.trigger).can_trigger:
+            found.append(
+                Problem(where="trigger", message=f"{self.trigger!r} cannot start a flow")
+            )
+        for goal in self.goals:
+            found += _kind_problem(lambda goal=goal: events.registry.get(goal), "goals")
+        return found
+
+    def _step_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        if not self.steps:
+            found.append(Problem(where="steps", message="add at least one step"))
+        seen: set[str] = set()
+        for step, _parent, _branch, _position, depth in self.walk():
+            where = f"steps › {step.key or step.kind}"
+            if not KEY.match(step.key):
+                found.append(Problem(where=where, message="needs a key"))
+            elif step.key in seen:
+                found.append(Problem(where=where, message="another step has the same key"))
+            seen.add(step.key)
+            if depth > MAX_DEPTH:
+                found.append(
+                    Problem(where=where, message=f"is nested deeper than {MAX_DEPTH} levels")
+                )
+            found += _kind_problem(lambda step=step: read_step(step), where)
+            if step.kind in steps.registry:
+                known = steps.registry.get(step.kind).branches
+                found += [
+                    Problem(where=where, message=f"has no branch {name!r}")
+                    for name in step.branches
+                    if name not in known
+                ]
+        return found
+
+
+def read_step(definition: StepDefinition) -> steps.Step:
+    """Build the step of a definition; raises UnknownKind or InvalidOptions."""
+    return steps.registry.get(definition.kind).from_options(definition.options)
+
+
+def read_flow_file(text: str) -> FlowDefinition:
+    """Read a flow from YAML (or JSON) text; raises DefinitionError naming the line."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise DefinitionError(
+            [
+                Problem(
+                    message=f"is not readable YAML: {getattr(error, 'problem', error)}",
+                    where="file",
+                    line=mark.line + 1 if mark is not None else 0,
+                )
+            ]
+        ) from error
+    return FlowDefinition.from_dict(data)
+
+
+def write_flow_file(definition: FlowDefinition) -> str:
+    """Write a flow as YAML that read_flow_file reads."""
+    text: str = yaml.safe_dump(definition.to_dict(), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _walk(
+    siblings: Sequence[StepDefinition], parent: StepDefinition | None, branch: str, depth: int
+) -> Iterator[tuple[StepDefinition, StepDefinition | None, str, int, int]]:
+    for position, step in enumerate(siblings):
+        yield step, parent, branch, position, depth
+        for name, children in step.branches.items():
+            yield from _walk(children, step, name, depth + 1)
+
+
+def _problem(message: str, *, where: str = "flow") -> DefinitionError:
+    return DefinitionError([Problem(message=message, where=where)])
+
+
+def _refuse_unknown(data: Mapping[str, Any], known: set[str], *, where: str) -> None:
+    unknown = sorted(set(map(str, data)) - known)
+    if unknown:
+        raise _problem(
+            f"has unknown entries: {', '.join(unknown)} (known: {', '.join(sorted(known))})",
+            where=where,
+        )
+
+
+def _mappings(value: Any, *, where: str) -> tuple[Mapping[str, Any], ...]:
+    items = value or ()
+    if not isinstance(items, list | tuple) or not all(isinstance(i, Mapping) for i in items):
+        raise _problem("must be a list of mappings", where=where)
+    return tuple(items)
+
+
+def _kind_problem(build: Any, where: str) -> list[Problem]:
+    try:
+        build()
+    except (UnknownKind, InvalidOptions) as error:
+        return [Problem(where=where, message=str(error))]
+    return []
+
+
+_EXAMPLE = FlowDefinition(key="example", name="Example", trigger="example")

@@ -1,0 +1,1 @@
+"""The verbs: record, publish, enroll, send; all of them driven by the clockwork."""

@@ -1,0 +1,69 @@
+"""Keeping why: one explained verdict a row, sent or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from ..kinds import to_json
+from ..models import Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A verdict on its way into the log."""
+
+    rule: str
+    verdict: str
+    reason: str = ""
+    compared: Mapping[str, Any] = field(default_factory=dict)
+    enrollment_id: int | None = None
+    message_id: int | None = None
+    journal_entry_id: int | None = None
+    flow_id: int | None = None
+
+
+def note_many(notes: Sequence[Note], now: datetime) -> None:
+    """Write verdicts in one INSERT."""
+    Decision.objects.bulk_create(
+        [
+            Decision(
+                rule=note.rule,
+                verdict=note.verdict,
+                reason=note.reason[:60],
+                compared=to_json(note.compared),
+                enrollment_id=note.enrollment_id,
+                message_id=note.message_id,
+                journal_entry_id=note.journal_entry_id,
+                flow_id=note.flow_id,
+                decided_at=now,
+                last_seen_at=now,
+            )
+            for note in notes
+        ]
+    )
+
+
+def note_again(note: Note, now: datetime) -> None:
+    """Write a verdict that may repeat: the same one moves count and last_seen_at only."""
+    latest = (
+        Decision.objects.filter(
+            enrollment_id=note.enrollment_id,
+            message_id=note.message_id,
+            journal_entry_id=note.journal_entry_id,
+            flow_id=note.flow_id,
+            rule=note.rule,
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if latest and (latest.verdict, latest.reason) == (note.verdict, note.reason):
+        Decision.objects.filter(pk=latest.pk).update(
+            count=F("count") + 1, last_seen_at=now, compared=to_json(note.compared)
+        )
+    else:
+        note_many([note], now)

@@ -1,0 +1,164 @@
+"""The front door: every event is one INSERT here, and the next tick routes it to flows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from .. import signals
+from ..events import Event
+from ..models import Contact, JournalEntry, point_hash
+from ..models.sql import database_for, insert_or_ignore
+from ..snapshots import About, Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One event on its way into the journal."""
+
+    event: Event
+    contact: Contact | int | None = None
+    about: About | models.Model | None = None
+    person: Person | None = None
+    #: When it happened (UTC); now when it is not given.
+    occurred_at: datetime | None = None
+    site_id: int | None = None
+    #: Says which act it is, instead of the event's own `act_key`.
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """A journal entry as listeners see it."""
+
+    entry_id: int
+    event: Event
+    about: About | None
+    contact_id: int | None
+    person: Person
+    site_id: int | None
+    occurred_at: datetime
+
+
+Listener = Callable[[Sequence[Routed], datetime], None]
+_listeners: dict[str, list[Listener]] = defaultdict(list)
+_KEY_LENGTH = 200
+
+
+def listener(kind: str) -> Callable[[Listener], Listener]:
+    """Have a function called with the routed events of a kind, in batches, in the tick."""
+
+    def add(function: Listener) -> Listener:
+        if function not in _listeners[kind]:
+            _listeners[kind].append(function)
+        return function
+
+    return add
+
+
+def listeners(kind: str) -> Sequence[Listener]:
+    """Return the functions that listen to a kind."""
+    return tuple(_listeners.get(kind, ()))
+
+
+def record(
+    event: Event,
+    *,
+    contact: Contact | int | None = None,
+    about: About | models.Model | None = None,
+    person: Person | None = None,
+    occurred_at: datetime | None = None,
+    site_id: int | None = None,
+    key: str | None = None,
+) -> None:
+    """Write an event to the journal by one INSERT; reported again, the same act changes nothing.
+
+    Never reads, never talks to a broker, opens no transaction. `about` may be a model instance:
+    its model name and primary key are taken.
+    """
+    record_many(
+        [
+            Record(
+                event=event,
+                contact=contact,
+                about=about,
+                person=person,
+                occurred_at=occurred_at,
+                site_id=site_id,
+                key=key,
+            )
+        ]
+    )
+
+
+def record_many(records: Sequence[Record]) -> None:
+    """Write events to the journal by one INSERT."""
+    if not records:
+        return
+    recorded_at = timezone.now()
+    rows = [_row(one, recorded_at) for one in records]
+    written = insert_or_ignore(JournalEntry, rows, conflict="dedup_key")
+    if written:
+        transaction.on_commit(
+            lambda: _tell_recorded(rows), using=database_for(JournalEntry), robust=True
+        )
+
+
+def about_of(about: About | models.Model | None) -> About | None:
+    """Return the type and id of what an event is about."""
+    if about is None or isinstance(about, About):
+        return about
+    return About(type=str(about._meta.model_name), id=str(about.pk))
+
+
+def _tell_recorded(rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        signals.event_recorded.send_robust(
+            sender=None, kind=row["kind"], dedup_key=row["dedup_key"]
+        )
+
+
+def _row(one: Record, recorded_at: datetime) -> dict[str, Any]:
+    about = about_of(one.about)
+    contact_id = one.contact.pk if isinstance(one.contact, Contact) else one.contact
+    person = one.person or Person()
+    if contact_id is not None and not person.contact_id:
+        person = replace(person, contact_id=contact_id)
+    occurred_at = one.occurred_at or recorded_at
+    act = one.key if one.key is not None else one.event.act_key(about)
+    return {
+        "kind": one.event.kind,
+        "dedup_key": dedup_key(one.event, act, about, person, occurred_at),
+        "contact_id": contact_id,
+        "about_type": about.type if about else "",
+        "about_id": about.id if about else "",
+        "payload": one.event.to_options(),
+        "person": person.to_json(),
+        "site_id": one.site_id,
+        "occurred_at": occurred_at,
+        "recorded_at": recorded_at,
+    }
+
+
+def dedup_key(
+    event: Event, act: str, about: About | None, person: Person, occurred_at: datetime
+) -> str:
+    """Return the unique key of an act: the kind, and what tells this act from others.
+
+    The person is a keyed hash: the key outlives the erasure of the person.
+    """
+    if act:
+        key = f"{event.kind}:{act}"
+    else:
+        who = person.user_id or person.contact_id or person.email.lower() or person.phone
+        key = f"{event.kind}:{about or occurred_at.date()}:{point_hash('person', str(who))[:24]}"
+    if len(key) <= _KEY_LENGTH:
+        return key
+    return f"{key[:150]}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

@@ -1,0 +1,105 @@
+"""Routing: what was recorded reaches listeners, goals and flows, in the tick."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from .. import events
+from ..conf import triggers_settings
+from ..events import Event
+from ..exceptions import TriggersError
+from ..models import JournalEntry
+from ..models.sql import database_for, lease
+from ..snapshots import About, Person
+from . import contacts, entering, worker
+from .intake import Routed, listeners
+
+logger = logging.getLogger(__name__)
+
+
+def route(now: datetime, *, limit: int | None = None) -> int:
+    """Route a batch of unrouted journal entries to listeners and flows; return their number.
+
+    An entry whose event cannot be read any more is set aside with an error, never dropped. A
+    batch that fails whole is tried entry by entry, so that one bad entry spares the others.
+    """
+    ids = lease(
+        JournalEntry,
+        where="routed_at IS NULL AND crashes < %s AND (leased_until IS NULL OR leased_until < %s)",
+        params=[triggers_settings().max_crashes, now],
+        order_by="id",
+        owner=worker.name(),
+        until=now + triggers_settings().lease_for,
+        limit=limit or triggers_settings().batch_size,
+        # Counted before the work: an entry that kills its worker is set aside in the end.
+        assignments="crashes = crashes + 1",
+    )
+    if not ids:
+        return 0
+    entries = list(JournalEntry.objects.filter(pk__in=ids).order_by("pk"))
+    try:
+        _route_entries(entries, now)
+    except Exception:
+        logger.exception("Routing %d journal entries together failed; trying each.", len(entries))
+        for entry in entries:
+            _route_alone(entry, now)
+    return len(entries)
+
+
+def _route_alone(entry: JournalEntry, now: datetime) -> None:
+    try:
+        _route_entries([entry], now)
+    except Exception as error:  # noqa: BLE001 - set aside with its error, shown by triggers_doctor
+        logger.exception("Journal entry %s cannot be routed.", entry.pk)
+        JournalEntry.objects.filter(pk=entry.pk).update(
+            error=f"{type(error).__name__}"[:500], leased_until=None
+        )
+
+
+def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
+    with transaction.atomic(using=database_for(JournalEntry)):
+        readable: list[tuple[JournalEntry, Event]] = []
+        for entry in entries:
+            try:
+                readable.append((entry, events.from_payload(entry.kind, entry.payload)))
+            except TriggersError as error:
+                JournalEntry.objects.filter(pk=entry.pk).update(error=str(error)[:500])
+        people = [
+            (Person.from_json(entry.person), entry.site_id) for entry, _event in readable
+        ]
+        contact_ids = contacts.resolve_many(people, now)
+        routed = [
+            Routed(
+                entry_id=entry.pk,
+                event=event,
+                about=About(type=entry.about_type, id=entry.about_id) if entry.about_id else None,
+                contact_id=contact_id,
+                person=person,
+                site_id=entry.site_id,
+                occurred_at=entry.occurred_at,
+            )
+            for (entry, event), (person, _site), contact_id in zip(
+                readable, people, contact_ids, strict=True
+            )
+        ]
+        for kind, group in _by_kind(routed).items():
+            for function in listeners(kind):
+                function(group, now)
+        entering.reach_goals(routed, now)
+        entering.enter_flows(routed, now)
+        for one in routed:
+            JournalEntry.objects.filter(pk=one.entry_id).update(
+                routed_at=now, contact_id=one.contact_id, leased_until=None, crashes=0, error=""
+            )
+
+
+def _by_kind(routed: Sequence[Routed]) -> dict[str, list[Routed]]:
+    groups: dict[str, list[Routed]] = defaultdict(list)
+    for one in routed:
+        groups[one.event.kind].append(one)
+    return groups

@@ -1,0 +1,89 @@
+"""Events: what happened in the shop, and what a flow can listen to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from .exceptions import InvalidOptions
+from .kinds import Kind
+from .registry import Registry
+from .snapshots import About
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerOptions(Kind):
+    """Options that a flow sets on its trigger; none unless an event declares its own class."""
+
+    kind: ClassVar[str] = "trigger"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingNow:
+    """What is already there when a flow is switched on (W9)."""
+
+    #: Things that already wait and are young enough; they enter only if the flow includes them.
+    recent: int
+    #: Things that are too old for the flow and never enter.
+    too_old: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Kind):
+    """Something that happened. Fields are the payload, and merge tags, and condition operands."""
+
+    #: What `about` is, as in "basket"; "" when the event is about the person only.
+    about_type: ClassVar[str] = ""
+    #: What a flow may set on a trigger of this kind.
+    options_class: ClassVar[type[TriggerOptions]] = TriggerOptions
+    #: Fields that hold personal data; erasure blanks them in the journal.
+    personal_fields: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a newer enrollment of a contact in a flow replaces one about another thing.
+    one_at_a_time: ClassVar[bool] = False
+    #: False for events that only inform the engine and start no flow.
+    can_trigger: ClassVar[bool] = True
+
+    def act_key(self, about: About | None) -> str:
+        """Say which act this is: two reports of one act have the same key.
+
+        "" leaves it to `intake`: one act for each person and thing that it is about, or for
+        each person and UTC day where it is about nothing. An event that can happen again to
+        the same thing returns something that tells the times apart.
+        """
+        return ""
+
+    def episode_key(self, about: About | None) -> str:
+        """Say which episode an enrollment of this event belongs to, as in "basket:123:2"."""
+        return self.act_key(about) or (str(about) if about is not None else self.kind)
+
+    def starts(self, options: TriggerOptions) -> bool:
+        """Say whether a flow whose trigger has these options listens to this very event."""
+        return True
+
+    def concerns(self) -> tuple[About, ...]:
+        """Name other things it is about: an order concerns the basket that it came from."""
+        return ()
+
+    @classmethod
+    def waiting_now(cls, options: TriggerOptions, now: datetime) -> WaitingNow | None:
+        """Count what already waits for such a flow; None where nobody can tell."""
+        return None
+
+
+E = TypeVar("E", bound=type[Event])
+
+registry: Registry[type[Event]] = Registry("event")
+
+
+def register(event_class: E) -> E:
+    """Register an event class under its kind (a class decorator)."""
+    if not event_class.kind:
+        raise InvalidOptions(f"{event_class.__name__} must define a kind.")
+    registry.add(event_class.kind, event_class)
+    return event_class
+
+
+def from_payload(kind: str, payload: dict[str, Any]) -> Event:
+    """Rebuild an event from a journal row; raises UnknownKind or InvalidOptions."""
+    return registry.get(kind).from_options(payload)

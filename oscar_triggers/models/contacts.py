@@ -1,0 +1,87 @@
+"""People we may write to, and the points by which to reach them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import pgettext_lazy
+
+from .base import PrimaryModel
+
+CTX = "triggers"
+
+
+def point_hash(channel: str, normalised: str) -> str:
+    """Return the keyed hash by which ledgers know a point after the point itself is erased.
+
+    Keyed with SECRET_KEY, so that a stolen ledger cannot be matched against lists of addresses.
+    """
+    key = hashlib.sha256(b"oscar_triggers.point:" + settings.SECRET_KEY.encode()).digest()
+    return hashlib.blake2b(f"{channel}:{normalised}".encode(), key=key, digest_size=20).hexdigest()
+
+
+def random_id() -> str:
+    """Return 128 random bits as 22 URL-safe characters."""
+    return secrets.token_urlsafe(16)
+
+
+class Contact(PrimaryModel):
+    """A person we may write to, customer or guest."""
+
+    #: "user:5" or "email:<keyed hash>": makes finding-or-making one contact race-free.
+    identity_key = models.CharField(max_length=80, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="trigger_contacts",
+    )
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    language = models.CharField(max_length=20, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    site_id = models.IntegerField(null=True, blank=True)
+    #: Another contact that turned out to be the same person; this row is then a signpost.
+    joined_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="joined_from"
+    )
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(PrimaryModel.Meta):
+        verbose_name = pgettext_lazy(CTX, "contact")
+        verbose_name_plural = pgettext_lazy(CTX, "contacts")
+
+    def __str__(self) -> str:
+        return pgettext_lazy(CTX, "Contact %(number)s") % {"number": self.pk}
+
+
+class ContactPoint(PrimaryModel):
+    """One way to reach a contact on one channel."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points")
+    channel = models.CharField(max_length=40)
+    #: As the person wrote it.
+    value = models.CharField(max_length=320)
+    #: The one spelling of it (`channels.Channel.normalise`).
+    normalised = models.CharField(max_length=320)
+    point_hash = models.CharField(max_length=40, db_index=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta(PrimaryModel.Meta):
+        verbose_name = pgettext_lazy(CTX, "contact point")
+        verbose_name_plural = pgettext_lazy(CTX, "contact points")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact", "channel", "normalised"], name="triggers_point_once"
+            )
+        ]
+        indexes = [models.Index(fields=["channel", "normalised"], name="triggers_point_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} point {self.pk}"
