@@ -7,6 +7,7 @@ and a broker made of files, with no server to install.
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,9 @@ WSGI_APPLICATION = "sandbox.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 X_FRAME_OPTIONS = "SAMEORIGIN"  # Wagtail's preview panel frames the site's own pages.
 
-# Oscar's apps come first, so that `update_index` is haystack's (Wagtail's is
-# `wagtail_update_index`).
-INSTALLED_APPS = [
-    *OSCAR_APPS,
+#: The engine needs no Wagtail; `WITHOUT_WAGTAIL=1` runs the shop as if it were not installed.
+WITH_WAGTAIL = find_spec("wagtail") is not None and not env.bool("WITHOUT_WAGTAIL", default=False)
+WAGTAIL_APPS = [
     "wagtail.contrib.forms",
     "wagtail.contrib.redirects",
     "wagtail.contrib.settings",
@@ -54,9 +54,16 @@ INSTALLED_APPS = [
     "wagtail",
     "modelcluster",
     "taggit",
+    "wagtail_triggers",
+]
+
+# Oscar's apps come first, so that `update_index` is haystack's (Wagtail's is
+# `wagtail_update_index`).
+INSTALLED_APPS = [
+    *OSCAR_APPS,
+    *(WAGTAIL_APPS if WITH_WAGTAIL else []),
     "sorl.thumbnail",
     "oscar_triggers",
-    "wagtail_triggers",
     "sandbox.shop",
 ]
 
@@ -71,8 +78,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "oscar.apps.basket.middleware.BasketMiddleware",
     "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
-    "wagtail.contrib.redirects.middleware.RedirectMiddleware",
 ]
+if WITH_WAGTAIL:
+    MIDDLEWARE.append("wagtail.contrib.redirects.middleware.RedirectMiddleware")
 
 TEMPLATES = [
     {

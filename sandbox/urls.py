@@ -7,14 +7,18 @@ from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
-from wagtail.admin import urls as wagtailadmin_urls
-from wagtail.documents import urls as wagtaildocs_urls
 
 urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("django-admin/", admin.site.urls),
-    path("cms/", include(wagtailadmin_urls)),
-    path("documents/", include(wagtaildocs_urls)),
+    *(
+        [
+            path("cms/", include("wagtail.admin.urls")),
+            path("documents/", include("wagtail.documents.urls")),
+        ]
+        if settings.WITH_WAGTAIL
+        else []
+    ),
     path("t/", include("oscar_triggers.urls")),
     path("inbox/", include("sandbox.shop.urls")),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),

@@ -66,6 +66,8 @@ def process_environment(database_url: str) -> dict[str, str]:
 @pytest.fixture
 def root_page(db: None) -> Any:
     """Return Wagtail's root page, with the locales and the site that its migrations would make."""
+    if not settings.WITH_WAGTAIL:
+        pytest.skip("the shop runs without Wagtail")
     from wagtail.models import Page
 
     from sandbox.shop import foundation

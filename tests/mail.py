@@ -78,7 +78,7 @@ class _FreePortController(Controller):
 def running_sink() -> Iterator[SmtpSink]:
     """Run an SMTP server on a free port of the loopback interface."""
     sink = SmtpSink()
-    controller = _FreePortController(sink, hostname="127.0.0.1", port=0, server_kwargs={})
+    controller = _FreePortController(sink, hostname="127.0.0.1", port=0)
     controller.start()
     sink.port = controller.port
     try:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site as DjangoSite
-from wagtail.models import (
-    Collection,
-    GroupCollectionPermission,
-    GroupPagePermission,
-    Locale,
-    Page,
-    Site,
-)
 
 _PAGE_PERMISSIONS = {
     "Moderators": ("add_page", "change_page", "publish_page", "lock_page", "unlock_page"),
@@ -30,13 +24,28 @@ _COLLECTION_PERMISSIONS = (
 
 
 def lay() -> None:
-    """Make locales, the page tree, the root collection, sites and editors' groups; safe to repeat.
+    """Make sites, locales, the page tree, the root collection and editors' groups; repeatable.
 
     A schema built without migrations lacks these rows, and Wagtail's admin needs each of them.
     """
+    DjangoSite.objects.update_or_create(
+        pk=settings.SITE_ID,
+        defaults={
+            "domain": settings.SITE_URL.partition("://")[2],
+            "name": settings.OSCAR_SHOP_NAME,
+        },
+    )
+    DjangoSite.objects.clear_cache()
+    if settings.WITH_WAGTAIL:
+        _lay_wagtail()
+
+
+def _lay_wagtail() -> None:
+    from wagtail.models import Collection, GroupCollectionPermission, GroupPagePermission, Locale
+
     for code, _ in settings.LANGUAGES:
         Locale.objects.get_or_create(language_code=code)
-    root = _pages()
+    root = _root_page()
     collection = Collection.objects.filter(depth=1).first() or Collection.add_root(name="Root")
     access = _admin_access()
     for name, codenames in _PAGE_PERMISSIONS.items():
@@ -53,18 +62,12 @@ def lay() -> None:
                 GroupCollectionPermission.objects.get_or_create(
                     group=group, collection=collection, permission=permission
                 )
-    DjangoSite.objects.update_or_create(
-        pk=settings.SITE_ID,
-        defaults={
-            "domain": settings.SITE_URL.partition("://")[2],
-            "name": settings.OSCAR_SHOP_NAME,
-        },
-    )
-    DjangoSite.objects.clear_cache()
 
 
-def _pages() -> Page:
-    root: Page | None = Page.objects.filter(depth=1).first()
+def _root_page() -> Any:
+    from wagtail.models import Page, Site
+
+    root = Page.objects.filter(depth=1).first()
     if root is None:
         root = Page.add_root(title="Root", slug="root")
     home = root.get_children().first()
