@@ -1,0 +1,149 @@
+"""Making one contact of two that turned out to be the same person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from ..models import (
+    BasketWatch,
+    ConsentEvent,
+    Contact,
+    ContactPoint,
+    Dispatch,
+    Enrollment,
+    EnrollmentState,
+    ExitReason,
+    JournalEntry,
+    Message,
+    VoucherGrant,
+)
+from ..models.sql import database_for
+from . import enrollments
+
+_FILLED = ("first_name", "last_name", "language", "time_zone", "site_id")
+_EPISODE_KEY_LENGTH = 120
+
+
+def follow(contacts: Iterable[Contact]) -> dict[int, Contact]:
+    """Return, by the id of each contact, the contact that it was joined into, or itself."""
+    start = {contact.pk: contact for contact in contacts}
+    rows = dict(start)
+    while missing := {
+        contact.joined_into_id
+        for contact in rows.values()
+        if contact.joined_into_id is not None and contact.joined_into_id not in rows
+    }:
+        found = Contact.objects.in_bulk(missing)
+        if not found:
+            break
+        rows.update(found)
+    ends: dict[int, Contact] = {}
+    for pk, contact in start.items():
+        seen = {pk}
+        while contact.joined_into_id in rows and contact.joined_into_id not in seen:
+            contact = rows[contact.joined_into_id]
+            seen.add(contact.pk)
+        ends[pk] = contact
+    return ends
+
+
+def join(winner_id: int, loser_id: int, now: datetime) -> bool:
+    """Move a contact's points, consent, enrollments, messages and baskets to another one.
+
+    The loser stays as a signpost. Returns False, and changes nothing, where there is nothing to
+    join: the same contact, one that was joined already, or two accounts, which are never joined.
+    """
+    with transaction.atomic(using=database_for(Contact)):
+        rows = {
+            row.pk: row
+            for row in Contact.objects.select_for_update()
+            .filter(pk__in=[winner_id, loser_id])
+            .order_by("pk")
+        }
+        winner, loser = rows.get(winner_id), rows.get(loser_id)
+        if winner is None or loser is None or winner.pk == loser.pk:
+            return False
+        if winner.joined_into_id is not None or loser.joined_into_id is not None:
+            return False
+        if _is_account(winner) and _is_account(loser):
+            return False
+        if _is_account(loser):
+            winner, loser = loser, winner
+        _move_points(winner, loser)
+        _move_enrollments(winner, loser, now)
+        ConsentEvent.objects.filter(contact=loser).update(contact=winner)
+        Message.objects.filter(contact=loser).update(contact=winner)
+        BasketWatch.objects.filter(contact=loser).update(contact=winner)
+        JournalEntry.objects.filter(contact=loser).update(contact=winner)
+        VoucherGrant.objects.filter(contact=loser).update(contact=winner)
+        for name in _FILLED:
+            if not getattr(winner, name):
+                setattr(winner, name, getattr(loser, name))
+        winner.created_at = min(winner.created_at, loser.created_at)
+        winner.seen_at = max((m for m in (winner.seen_at, loser.seen_at) if m), default=None)
+        winner.save(update_fields=[*_FILLED, "created_at", "seen_at"])
+        Contact.objects.filter(joined_into=loser).update(joined_into=winner)
+        Contact.objects.filter(pk=loser.pk).update(joined_into=winner)
+    return True
+
+
+def _is_account(contact: Contact) -> bool:
+    return contact.user_id is not None or contact.identity_key.startswith("user:")
+
+
+def _move_points(winner: Contact, loser: Contact) -> None:
+    kept = {(p.channel, p.normalised): p for p in ContactPoint.objects.filter(contact=winner)}
+    for point in ContactPoint.objects.filter(contact=loser):
+        twin = kept.get((point.channel, point.normalised))
+        if twin is None:
+            ContactPoint.objects.filter(pk=point.pk).update(contact=winner)
+            continue
+        if point.verified_at and (not twin.verified_at or twin.verified_at < point.verified_at):
+            ContactPoint.objects.filter(pk=twin.pk).update(verified_at=point.verified_at)
+        Dispatch.objects.filter(point=point).update(point=twin)
+        point.delete()
+
+
+def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
+    """Keep the furthest of the running enrollments in each flow, and move what is left."""
+    mine = list(Enrollment.objects.select_for_update().filter(contact=winner).order_by("pk"))
+    theirs = list(Enrollment.objects.select_for_update().filter(contact=loser).order_by("pk"))
+    ended: dict[str, list[int]] = defaultdict(list)
+    running: dict[int, list[Enrollment]] = defaultdict(list)
+    for enrollment in [*mine, *theirs]:
+        if enrollment.state != EnrollmentState.ENDED:
+            running[enrollment.flow_id].append(enrollment)
+    flows_of_loser = {enrollment.flow_id for enrollment in theirs}
+    for flow_id, several in running.items():
+        if flow_id not in flows_of_loser or len(several) == 1:
+            continue
+        furthest = min(several, key=_distance)
+        for other in several:
+            if other is furthest:
+                continue
+            same = other.episode_key == furthest.episode_key
+            reason = ExitReason.JOINED if same else ExitReason.SUPERSEDED
+            ended[reason.value].append(other.pk)
+    for reason_value, ids in ended.items():
+        enrollments.exit_many(
+            ids, ExitReason(reason_value), now, {"joined": loser.pk, "into": winner.pk}
+        )
+    gone = {pk for ids in ended.values() for pk in ids}
+    by_episode = {(e.flow_id, e.episode_key): e for e in mine}
+    for enrollment in theirs:
+        twin = by_episode.get((enrollment.flow_id, enrollment.episode_key))
+        if twin is not None:
+            # One contact has an episode once: the one that is over gets a name of its own.
+            over = twin if twin.pk in gone else enrollment
+            key = f"{over.episode_key[:_EPISODE_KEY_LENGTH - 22]}~{over.pk}"
+            Enrollment.objects.filter(pk=over.pk).update(episode_key=key)
+        Enrollment.objects.filter(pk=enrollment.pk).update(contact=winner)
+
+
+def _distance(enrollment: Enrollment) -> tuple[int, datetime, int]:
+    """Order enrollments by how far they came, the furthest first; the older one of two equals."""
+    return (-sum(enrollment.passes.values()), enrollment.entered_at, enrollment.pk)
