@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import smtplib
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.mail import send_mail
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.apps.search.forms import SearchForm as OscarSearchForm
+
+from tests.shopping import make_product
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -63,6 +67,29 @@ def test_the_shops_pages_open(client: Client, shop_site: Any, product: Any, path
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("words", "found"), [("enamel MUG", True), ("kettle", False)])
+def test_people_find_what_the_shop_has(
+    client: Client, shop_site: Any, product: Any, words: str, found: bool
+) -> None:
+    assert ("Enamel mug" in client.get("/search/", {"q": words}).text) is found
+
+
+@pytest.mark.django_db
+def test_a_category_lists_its_own_products_by_price(
+    client: Client, shop_site: Any, product: Any, other_product: Any
+) -> None:
+    cheap = make_product("Spoon", price=Decimal("2.00"))
+    kitchen = create_from_breadcrumbs("Kitchen")
+    for item in (product, cheap):
+        item.categories.add(kitchen)
+
+    page = client.get(kitchen.get_absolute_url(), {"sort_by": "price-asc"})
+
+    listed = [result.object for result in page.context["page_obj"]]
+    assert listed == [cheap, product]
+
+
+@pytest.mark.django_db
 def test_oscars_search_box_stays_out_of_wagtails_admin(admin_client: Client, site: Any) -> None:
     response = admin_client.get("/cms/")
 
@@ -74,6 +101,5 @@ def test_oscars_search_box_stays_out_of_wagtails_admin(admin_client: Client, sit
 @pytest.mark.browser
 def test_a_browser_sees_the_shop(page: Page, shop_site: Any, product: Any) -> None:
     page.goto("/")
-    page.screenshot(path="/tmp/shop.png")
 
     assert page.get_by_role("link", name="Enamel mug").first.is_visible()
