@@ -54,6 +54,8 @@ class StepVisit:
     topic: str
     #: How late a message of this flow may leave.
     max_lateness: timedelta
+    #: "hold" or "resend": what becomes of a message whose hand-over nobody can tell.
+    on_doubt: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,6 @@ class Step(Kind):
 
     #: Names of the branches below this step, in order; empty for a plain step.
     branches: ClassVar[tuple[str, ...]] = ()
-    #: Whether waiting here starts anew when the shopper acts (`enrollments.restart_clock`).
-    waits: ClassVar[bool] = False
     icon: ClassVar[str] = "cog"
 
     def run(self, visit: StepVisit, now: datetime) -> Outcome:

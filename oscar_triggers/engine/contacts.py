@@ -300,11 +300,11 @@ def _join_proved(
         channel=EMAIL, normalised__in=proofs, contact__joined_into=None
     ).select_related("contact"):
         sharing[point.normalised][point.contact_id] = point
-    any_joined = False
-    for email, contact in proofs.items():
-        for winner_id, loser_id in _pairs(contact, sharing[email]):
-            any_joined |= joining.join(winner_id, loser_id, now)
-    if any_joined:
+    pairs = [pair for email, contact in proofs.items() for pair in _pairs(contact, sharing[email])]
+    for winner_id, loser_id in pairs:
+        joining.join(winner_id, loser_id, now)
+    if pairs:
+        # Also where another worker was quicker and nothing was left to join.
         goals = joining.follow(
             Contact.objects.filter(pk__in={c.pk for c in found if c is not None})
         )

@@ -210,6 +210,7 @@ def _visit(row: Enrollment, subject: Subject, plan: plans.Plan) -> StepVisit:
         stream=plan.definition.stream,
         topic=plan.definition.topic,
         max_lateness=plan.definition.max_lateness,
+        on_doubt=plan.definition.on_doubt,
     )
 
 

@@ -112,7 +112,7 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
     """Keep the furthest of the running enrollments in each flow, and move what is left."""
     mine = list(Enrollment.objects.select_for_update().filter(contact=winner).order_by("pk"))
     theirs = list(Enrollment.objects.select_for_update().filter(contact=loser).order_by("pk"))
-    ended: dict[str, list[int]] = defaultdict(list)
+    ended: dict[ExitReason, list[int]] = defaultdict(list)
     running: dict[int, list[Enrollment]] = defaultdict(list)
     for enrollment in [*mine, *theirs]:
         if enrollment.state != EnrollmentState.ENDED:
@@ -126,11 +126,10 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
             if other is furthest:
                 continue
             same = other.episode_key == furthest.episode_key
-            reason = ExitReason.JOINED if same else ExitReason.SUPERSEDED
-            ended[reason.value].append(other.pk)
-    for reason_value, ids in ended.items():
+            ended[ExitReason.JOINED if same else ExitReason.SUPERSEDED].append(other.pk)
+    for reason, ids in ended.items():
         enrollments.exit_many(
-            ids, ExitReason(reason_value), now, {"joined": loser.pk, "into": winner.pk}
+            ids, reason, now, rule="join", compared={"joined": loser.pk, "into": winner.pk}
         )
     gone = {pk for ids in ended.values() for pk in ids}
     by_episode = {(e.flow_id, e.episode_key): e for e in mine}

@@ -87,7 +87,7 @@ def _message_row(plan: Plan, now: datetime) -> dict[str, Any]:
         "about_type": subject.about.type,
         "about_id": subject.about.id,
         "site_id": subject.site_id,
-        "options": dict(plan.options),
+        "options": {**plan.options, "on_doubt": visit.on_doubt},
         "planned_at": now,
         "due_at": visit.due_at,
         "not_after": visit.due_at + visit.max_lateness,

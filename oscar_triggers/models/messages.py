@@ -46,8 +46,13 @@ class Message(PrimaryModel):
         related_name="messages",
     )
     step_key = models.CharField(max_length=80, blank=True)
+    #: NULL for the test of a template that was never published.
     template = models.ForeignKey(
-        "oscar_triggers.Template", on_delete=models.PROTECT, related_name="messages"
+        "oscar_triggers.Template",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="messages",
     )
     #: The text that was filled; NULL until the moment of sending.
     template_version = models.ForeignKey(
@@ -86,7 +91,7 @@ class Message(PrimaryModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.template} ({self.get_state_display()})"
+        return f"{self.template or self.idempotency_key} ({self.get_state_display()})"
 
 
 class MessageItem(PrimaryModel):

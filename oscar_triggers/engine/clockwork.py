@@ -1,0 +1,71 @@
+"""The clockwork: one tick does everything that is due, whoever rings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..conf import triggers_settings
+from ..models import Pulse
+from ..models.sql import database_now, insert_or_ignore
+from . import enrollments, outbox, routing, sweeping
+
+#: A tick that finds ever more work gives way after so many batches of each kind.
+_MOST_BATCHES = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickReport:
+    """What one tick did."""
+
+    at: datetime
+    sweeps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    routed: int = 0
+    advanced: int = 0
+    recovered: int = 0
+    handed_over: int = 0
+
+    @property
+    def was_idle(self) -> bool:
+        """Say whether there was nothing to do."""
+        return not (self.routed or self.advanced or self.recovered or self.handed_over)
+
+
+def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
+    """Do what is due at a moment (UTC; the database's own clock when it is not given).
+
+    Two ticks at once, on one machine or several, change nothing: every batch is leased. With
+    `send=False` the outbox is left to separate workers (`outbox.due_chunks`).
+    """
+    moment = now if now is not None else database_now(Pulse)
+    found = sweeping.run_due(moment)
+    routed = _until_empty(lambda: routing.route(moment))
+    advanced = _until_empty(lambda: enrollments.advance(moment))
+    recovered = outbox.recover(moment)
+    handed_over = _until_empty(lambda: outbox.send_due(moment)) if send else 0
+    _beat(moment)
+    return TickReport(
+        at=moment,
+        sweeps=found,
+        routed=routed,
+        advanced=advanced,
+        recovered=recovered,
+        handed_over=handed_over,
+    )
+
+
+def _until_empty(work: Callable[[], int]) -> int:
+    total = 0
+    for _batch in range(_MOST_BATCHES):
+        done = work()
+        total += done
+        if done < triggers_settings().batch_size:
+            break
+    return total
+
+
+def _beat(moment: datetime) -> None:
+    insert_or_ignore(Pulse, [{"name": "tick"}], conflict="name")
+    Pulse.objects.filter(name="tick").update(ran_at=moment)

@@ -1,0 +1,294 @@
+"""The hand-over: one short statement that asks once more and marks, then the channel.
+
+A dispatch is marked `sending` by an UPDATE whose WHERE re-checks, in the database and at that
+statement's own moment: still leased by us, flow live, consent and suppression, and what the
+guards of the shop say (no order, lines there, prices and stock as rendered). What was committed
+before that moment stops the letter; what is not marked is never handed over.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connections, transaction
+from django.db.models import Exists, F, Q
+
+from .. import channels, signals
+from ..channels import Channel, Outcome, Receipt
+from ..conf import triggers_settings
+from ..exceptions import CancelMessage
+from ..models import Dispatch, DispatchState, Flow, FlowState
+from ..models.sql import StatementNow, database_for
+from ..policy import consent, guards, verdicts
+from ..snapshots import Subject
+from . import enrollments, settling
+from .decisions import Note, note_again, note_many
+from .letters import Composed
+from .settling import parties_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A dispatch that is composed and allowed."""
+
+    row: Dispatch
+    enrollment_id: int
+    subject: Subject
+    point_id: int
+    point_hash: str
+    composed: Composed
+    allowed: verdicts.Allowed
+
+
+def hand_over(ready: Sequence[Ready], now: datetime, owner: str) -> None:
+    """Mark and hand over a batch in groups of OSCAR_TRIGGERS["HAND_OVER_GROUP"]."""
+    batch = _Batch(now, owner)
+    size = triggers_settings().hand_over_group
+    with _relaxed_durability():
+        try:
+            for start in range(0, len(ready), size):
+                batch.renew_leases(ready[start:])
+                batch.hand_over_group(ready[start : start + size])
+        finally:
+            batch.close()
+    batch.write_notes()
+
+
+@contextmanager
+def _relaxed_durability() -> Iterator[None]:
+    """Let PostgreSQL confirm marks before they reach the disk.
+
+    A killed worker loses nothing by it: the server has the commit. Only a crash of the whole
+    database server could forget the last marks, some tenths of a second of them.
+    """
+    connection = connections[database_for(Dispatch)]
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit TO OFF")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET synchronous_commit")
+
+
+class _Batch:
+    """What is kept over the groups of one batch: channels, notes, the time that passed."""
+
+    def __init__(self, now: datetime, owner: str) -> None:
+        self.started_at = now
+        self.owner = owner
+        self._started = time.monotonic()
+        self._renewed_at = now
+        self._channels: dict[str, Channel] = {}
+        self._notes: list[Note] = []
+        self._sent: list[int] = []
+
+    @property
+    def now(self) -> datetime:
+        """Return the batch's time: its start plus what really passed since."""
+        return self.started_at + timedelta(seconds=time.monotonic() - self._started)
+
+    def renew_leases(self, rest: Sequence[Ready]) -> None:
+        """Keep what is still to come leased while slow providers take their time."""
+        length = triggers_settings().lease_for
+        if self.now - self._renewed_at < length / 3:
+            return
+        self._renewed_at = self.now
+        Dispatch.objects.filter(
+            pk__in=[one.row.pk for one in rest],
+            state=DispatchState.LEASED,
+            lease_owner=self.owner,
+        ).update(leased_until=self.now + length)
+
+    def hand_over_group(self, group: Sequence[Ready]) -> None:
+        """Mark a group in one commit, hand over what was marked, write the receipts."""
+        willing = [one for one in group if self._nobody_objects(one)]
+        with transaction.atomic(using=database_for(Dispatch)):
+            marked = [one for one in willing if self._mark(one)]
+        for one in willing:
+            if one not in marked:
+                self._explain(one)
+        for one, receipt in zip(marked, self._send(marked), strict=True):
+            self._write(one, receipt)
+
+    def _nobody_objects(self, one: Ready) -> bool:
+        if not signals.message_sending.has_listeners():
+            return True
+        try:
+            signals.message_sending.send(
+                sender=None,
+                dispatch_id=one.row.pk,
+                message_id=one.row.message_id,
+                contact_id=one.row.message.contact_id,
+                channel=one.row.channel,
+            )
+        except CancelMessage as veto:
+            self._skip(one, rule="veto", reason="veto", compared={"said": veto.reason})
+            return False
+        except Exception:
+            logger.exception("A message_sending receiver failed; message %s goes on.", one.row.pk)
+        return True
+
+    def _mark(self, one: Ready) -> bool:
+        message = one.row.message
+        query = Dispatch.objects.filter(
+            consent.allowed_condition(
+                one.row.channel, one.point_hash, message.stream, message.topic
+            ),
+            ~Q(Exists(Flow.objects.filter(pk=message.flow_id).exclude(state=FlowState.LIVE))),
+            pk=one.row.pk,
+            state=DispatchState.LEASED,
+            lease_owner=self.owner,
+        )
+        for guard in guards.guards_for(one.subject):
+            refusal = guard.refusal(one.subject, one.composed.observed)
+            if refusal is not None:
+                query = query.filter(~refusal)
+        marked = query.update(
+            state=DispatchState.SENDING,
+            attempt=F("attempt") + 1,
+            sending_at=StatementNow(),
+            leased_until=self.now + triggers_settings().lease_for,
+            point=one.point_id,
+            point_hash=one.point_hash,
+        )
+        return bool(marked)
+
+    def _send(self, marked: Sequence[Ready]) -> list[Receipt]:
+        receipts: dict[int, Receipt] = {}
+        for kind in dict.fromkeys(one.row.channel for one in marked):
+            parcels = [one.composed.parcel for one in marked if one.row.channel == kind]
+            try:
+                answers = self._channel(kind).send_many(parcels)
+            except Exception as error:
+                # A channel promises not to raise; what it did before it broke nobody can tell.
+                logger.exception("The channel %s failed with an exception.", kind)
+                answers = [
+                    Receipt(
+                        dispatch_id=parcel.dispatch_id,
+                        outcome=Outcome.UNKNOWN,
+                        detail=f"The channel failed: {type(error).__name__}.",
+                    )
+                    for parcel in parcels
+                ]
+            receipts.update({answer.dispatch_id: answer for answer in answers})
+        return [receipts[one.row.pk] for one in marked]
+
+    def _channel(self, kind: str) -> Channel:
+        if kind not in self._channels:
+            self._channels[kind] = channels.get(kind)
+        return self._channels[kind]
+
+    def _write(self, one: Ready, receipt: Receipt) -> None:
+        on_doubt = str(one.row.message.options.get("on_doubt", "hold"))
+        parties = parties_of(one.row, one.point_hash)
+        state = settling.write_receipt(parties, receipt, on_doubt, self.now)
+        if state is DispatchState.SENT:
+            self._sent.append(one.row.message_id)
+        self._notes.append(
+            Note(
+                rule="send",
+                verdict=state.value,
+                reason="" if state is DispatchState.SENT else receipt.outcome.value,
+                compared={
+                    "consent": one.allowed.compared,
+                    "still_true": [g.name for g in guards.guards_for(one.subject)],
+                    **one.composed.observed,
+                },
+                message_id=one.row.message_id,
+                enrollment_id=one.enrollment_id,
+                flow_id=one.row.message.flow_id,
+            )
+        )
+
+    def _explain(self, one: Ready) -> None:
+        """Find out why the mark was refused, and do what follows."""
+        now = self.now
+        state, owner = Dispatch.objects.values_list("state", "lease_owner").get(pk=one.row.pk)
+        if state != DispatchState.LEASED or owner != self.owner:
+            return  # Cancelled or taken over; whoever did it wrote down why.
+        if Flow.objects.filter(pk=one.row.message.flow_id).exclude(state=FlowState.LIVE).exists():
+            settling.requeue(one.row.pk, now)
+            return
+        [verdict] = verdicts.judge_many([self._request(one)], now)
+        if isinstance(verdict, verdicts.Skip):
+            settling.refuse(one.row, one.enrollment_id, verdict, now)
+            return
+        for guard in guards.guards_for(one.subject):
+            refused = guard.explain(one.subject, one.composed.observed, now)
+            if refused is not None:
+                self._refused(one, guard.name, refused)
+                return
+        # True again by now: prepare it anew.
+        settling.requeue(one.row.pk, now + triggers_settings().tick_every)
+
+    def _request(self, one: Ready) -> verdicts.SendRequest:
+        message = one.row.message
+        return verdicts.SendRequest(
+            message_id=message.pk,
+            contact_id=message.contact_id,
+            channel=one.row.channel,
+            point_hash=one.point_hash,
+            stream=message.stream,
+            topic=message.topic,
+            site_id=one.subject.site_id,
+        )
+
+    def _refused(self, one: Ready, rule: str, refused: guards.Refused) -> None:
+        now = self.now
+        if refused.consequence is guards.Consequence.STALE:
+            settling.requeue(one.row.pk, now + triggers_settings().tick_every)
+            note_again(
+                Note(
+                    rule=rule,
+                    verdict="stale",
+                    reason=refused.reason,
+                    compared=refused.compared,
+                    message_id=one.row.message_id,
+                    flow_id=one.row.message.flow_id,
+                ),
+                now,
+            )
+            return
+        self._skip(one, rule=rule, reason=refused.reason, compared=dict(refused.compared))
+        if refused.consequence is guards.Consequence.EXIT:
+            enrollments.exit_many(
+                [one.enrollment_id],
+                refused.exit_reason,
+                now,
+                rule=rule,
+                compared=refused.compared,
+            )
+
+    def _skip(self, one: Ready, *, rule: str, reason: str, compared: dict[str, object]) -> None:
+        settling.settle(parties_of(one.row), DispatchState.SKIPPED, self.now, reason=reason)
+        self._notes.append(
+            Note(
+                rule=rule,
+                verdict=DispatchState.SKIPPED.value,
+                reason=reason,
+                compared=compared,
+                message_id=one.row.message_id,
+                flow_id=one.row.message.flow_id,
+            )
+        )
+
+    def close(self) -> None:
+        """Let go of the channels' connections."""
+        for channel in self._channels.values():
+            channel.close()
+
+    def write_notes(self) -> None:
+        """Write the batch's decisions, and restart the waits behind what was sent."""
+        note_many(self._notes, self.now)
+        settling.restart_waits(self._sent, self.now)

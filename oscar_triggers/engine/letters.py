@@ -1,0 +1,159 @@
+"""Letters: choosing the text, gathering the values and filling one in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .. import channels
+from ..channels import Parcel
+from ..conf import SiteSettings, site_settings
+from ..content import context, headers, links, rendering, wire
+from ..content.letters import CompiledLetter
+from ..models import Contact, Dispatch, Message, TemplateVersion
+from ..snapshots import Subject
+from . import incentives, templates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A message to be composed for one dispatch."""
+
+    dispatch: Dispatch
+    message: Message
+    contact: Contact
+    subject: Subject
+    #: The point to write to.
+    to: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """A message that is ready to be handed over."""
+
+    parcel: Parcel
+    template_version_id: int
+    #: What the letter was filled with, as JSON: the erasable payload of the message.
+    payload: Mapping[str, Any]
+    #: What guards compare at the hand-over.
+    observed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingToSay:
+    """There is nothing (any more) that the letter could be about."""
+
+    reason: str
+
+
+class Desk:
+    """Composes the letters of one batch; templates are looked up once each."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._versions: dict[tuple[int, str], TemplateVersion] = {}
+        self._compiled: dict[int, CompiledLetter] = {}
+
+    def compose_many(self, jobs: Sequence[Job]) -> list[Composed | NothingToSay]:
+        """Compose a batch, in its order; the shop is asked once for all of them."""
+        given = context.provide_many([job.subject for job in jobs], self.now)
+        return [self.compose(job, one) for job, one in zip(jobs, given, strict=True)]
+
+    def compose(self, job: Job, given: context.Provided) -> Composed | NothingToSay:
+        """Fill one letter."""
+        if given.unavailable:
+            return NothingToSay(reason=given.unavailable)
+        version = self.version(job.message.template_id, job.contact.language)
+        site = site_settings(job.subject.site_id)
+        values = {
+            **context.merge(given.values, _common_values(job.message, job.contact, site)),
+            **self._promised(job),
+        }
+        return self._fill(job, version, values, given.observed, site)
+
+    def version(self, template_id: int, language: str) -> TemplateVersion:
+        """Return the live text of a template in a language, looked up once a batch."""
+        key = (template_id, language)
+        if key not in self._versions:
+            self._versions[key] = templates.live_by_id(template_id, language)
+        return self._versions[key]
+
+    def _promised(self, job: Job) -> Mapping[str, Any]:
+        promised: dict[str, Any] = {}
+        for name, incentive in incentives.registry.items():
+            options = job.message.options.get(name)
+            if options:
+                promised[name] = incentive.grant(
+                    job.message.pk, job.contact.pk, options, self.now
+                )
+        return promised
+
+    def _fill(
+        self,
+        job: Job,
+        version: TemplateVersion,
+        values: Mapping[str, Any],
+        observed: Mapping[str, Any],
+        site: SiteSettings,
+    ) -> Composed:
+        compiled = self._compiled.get(version.pk)
+        if compiled is None:
+            compiled = self._compiled[version.pk] = CompiledLetter.from_json(version.compiled)
+        sender = site.senders[job.message.stream]
+        fields = headers.letter_headers(
+            stream=job.message.stream,
+            public_id=job.message.public_id,
+            base_url=site.base_url,
+            topic=job.message.topic,
+            flow_key=job.subject.flow_key,
+            date=self.now,
+        )
+        filled = rendering.prepare(
+            compiled, values, language=version.language, time_zone=job.contact.time_zone
+        )
+        letter = rendering.fill(compiled, filled)
+        envelope = wire.Envelope(
+            to=job.to,
+            from_=sender.from_email,
+            reply_to=job.message.options.get("reply_to") or sender.reply_to,
+            headers=fields,
+        )
+        parcel = channels.Parcel(
+            dispatch_id=job.dispatch.pk,
+            to=job.to,
+            from_=envelope.from_,
+            reply_to=envelope.reply_to,
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            headers=fields,
+            raw=lambda: wire.wire_bytes(compiled, filled, envelope),
+            metadata={"message": job.message.public_id, "flow": job.subject.flow_key},
+        )
+        return Composed(
+            parcel=parcel,
+            template_version_id=version.pk,
+            payload={"values": filled.to_json()},
+            observed=observed,
+        )
+
+
+def _common_values(message: Message, contact: Contact, site: SiteSettings) -> dict[str, Any]:
+    return {
+        "contact": {"first_name": contact.first_name, "last_name": contact.last_name},
+        "shop": {
+            "name": site.shop_name,
+            "url": site.base_url,
+            "postal_address": site.postal_address,
+        },
+        "links": {
+            "unsubscribe": links.unsubscribe_url(site.base_url, message.public_id),
+            "basket": (
+                links.basket_url(site.base_url, message.public_id)
+                if message.about_type == "basket"
+                else ""
+            ),
+        },
+    }

@@ -1,0 +1,112 @@
+"""The outbox: leasing what is due, and taking over what a dead worker left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..conf import triggers_settings
+from ..models import Dispatch, DispatchState, Flow, FlowState, Message
+from ..models.sql import lease
+from . import hand_over, settling, worker
+from .preparing import prepare
+
+
+def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | None = None) -> int:
+    """Lease a batch of due dispatches, prepare it and hand it over; return its size.
+
+    With `ids`, only those of them that are due are taken.
+    """
+    me = worker.name()
+    leased = _lease(now, me, limit or triggers_settings().batch_size, ids)
+    if not leased:
+        return 0
+    rows = list(
+        Dispatch.objects.filter(pk__in=leased, lease_owner=me)
+        .select_related("message__contact", "message__flow")
+        .prefetch_related("message__items")
+        .order_by("lane", "due_at", "pk")
+    )
+    prepared = prepare(rows, now)
+    hand_over.hand_over(prepared, now, me)
+    return len(leased)
+
+
+def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
+    """Return the ids of up to `most` due dispatches, cut into batches for separate workers."""
+    size = triggers_settings().batch_size
+    ids = list(
+        Dispatch.objects.filter(
+            state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
+        )
+        .order_by("lane", "due_at", "pk")
+        .values_list("pk", flat=True)[:most]
+    )
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _lease(now: datetime, me: str, limit: int, ids: Sequence[int] | None) -> list[int]:
+    where = "state IN (%s, %s) AND due_at <= %s"
+    params: list[object] = [DispatchState.PLANNED.value, DispatchState.RETRY.value, now]
+    if ids is not None:
+        where += f" AND id IN ({', '.join(str(int(pk)) for pk in ids) or 'NULL'})"
+    standing = Flow.objects.exclude(state=FlowState.LIVE).values_list("pk", flat=True)
+    if standing:
+        flows = ", ".join(str(pk) for pk in standing)
+        where += (
+            f" AND message_id NOT IN (SELECT id FROM {Message._meta.db_table} "  # noqa: S608 - integers and our own table
+            f"WHERE flow_id IN ({flows}))"
+        )
+    return lease(
+        Dispatch,
+        where=where,
+        params=params,
+        order_by="lane, due_at, id",
+        owner=me,
+        until=now + triggers_settings().lease_for,
+        limit=limit,
+        assignments=f"state = '{DispatchState.LEASED.value}'",
+    )
+
+
+def recover(now: datetime) -> int:
+    """Take over what a dead worker left; a crash counts, and the third one ends it.
+
+    What was only being prepared goes back uncounted. What was being handed over may have
+    arrived: the flow's `on_doubt` decides whether it is held as unknown or sent again.
+    """
+    left = list(
+        Dispatch.objects.filter(
+            state__in=[DispatchState.LEASED, DispatchState.SENDING], leased_until__lt=now
+        ).select_related("message")[: triggers_settings().batch_size]
+    )
+    for row in left:
+        # One taker only: the row must still be as we saw it.
+        taken = Dispatch.objects.filter(
+            pk=row.pk, state=row.state, lease_owner=row.lease_owner, leased_until=row.leased_until
+        ).update(lease_owner=worker.name(), crashes=row.crashes + 1)
+        if taken:
+            _take_over(row, now)
+    return len(left)
+
+
+def _take_over(row: Dispatch, now: datetime) -> None:
+    parties = settling.parties_of(row)
+    if row.crashes + 1 >= triggers_settings().max_crashes:
+        settling.settle(
+            parties, DispatchState.DEAD, now, reason="crashed", detail="Its workers died."
+        )
+    elif row.state == DispatchState.LEASED:
+        settling.requeue(row.pk, now)
+    elif row.message.options.get("on_doubt") == "resend":
+        Dispatch.objects.filter(pk=row.pk).update(
+            state=DispatchState.RETRY, due_at=now, lease_owner="", leased_until=None
+        )
+    else:
+        settling.settle(
+            parties,
+            DispatchState.UNKNOWN,
+            now,
+            reason="worker_died",
+            detail="The worker died while it handed the message over.",
+        )

@@ -1,0 +1,243 @@
+"""Preparing a leased batch: late? allowed? still wanted? what does it say? Nothing is sent here."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..models import (
+    ContactPoint,
+    Dispatch,
+    DispatchState,
+    Enrollment,
+    ExitReason,
+    Message,
+)
+from ..policy import verdicts
+from ..snapshots import Subject
+from . import enrollments, hand_over, letters, plans, settling
+from .decisions import Note, note_again, note_many
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    row: Dispatch
+    enrollment: Enrollment
+    subject: Subject
+    point: ContactPoint | None
+
+
+def prepare(rows: Sequence[Dispatch], now: datetime) -> list[hand_over.Ready]:
+    """Return what may be handed over; everything else is settled or put off, with its reason."""
+    waiting = [row for row in rows if not _is_late(row, now)]
+    cases = _still_wanted(_cases(waiting), now)
+    allowed = _judge(cases, now)
+    return _compose(allowed, now)
+
+
+def _is_late(row: Dispatch, now: datetime) -> bool:
+    message = row.message
+    if now <= message.not_after:
+        return False
+    settling.settle_with_note(
+        row,
+        DispatchState.EXPIRED,
+        now,
+        rule="lateness",
+        reason="too_late",
+        compared={"due_at": message.due_at, "not_after": message.not_after, "now": now},
+    )
+    return True
+
+
+def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
+    by_message = {row.pk: [item.enrollment_id for item in row.message.items.all()] for row in rows}
+    loaded = {
+        one.pk: one
+        for one in Enrollment.objects.filter(
+            pk__in=[pk for ids in by_message.values() for pk in ids]
+        ).select_related("contact", "flow", "version")
+    }
+    subjects = enrollments.snapshots_of(list(loaded.values()))
+    points = _points(rows)
+    return [
+        _Case(
+            row=row,
+            enrollment=loaded[by_message[row.pk][0]],
+            subject=subjects[by_message[row.pk][0]],
+            point=points.get((row.message.contact_id, row.channel)),
+        )
+        for row in rows
+    ]
+
+
+def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoint]:
+    """Choose each contact's point on each channel: a verified one first, then the newest."""
+    chosen: dict[tuple[int | None, str], ContactPoint] = {}
+    candidates = ContactPoint.objects.filter(
+        contact_id__in={row.message.contact_id for row in rows}
+    ).order_by("created_at", "pk")
+    for point in candidates:
+        key = (point.contact_id, point.channel)
+        present = chosen.get(key)
+        if present is None or point.verified_at or not present.verified_at:
+            chosen[key] = point
+    return chosen
+
+
+def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
+    failed: dict[int, tuple[str, object]] = {}
+    by_version: dict[int, list[_Case]] = defaultdict(list)
+    for case in cases:
+        by_version[case.enrollment.version_id].append(case)
+    for group in by_version.values():
+        plan = plans.plan_of(group[0].enrollment.version)
+        failed.update(
+            enrollments.failed_stay_conditions(plan, [case.subject for case in group], now)
+        )
+    wanted = []
+    for case in cases:
+        if case.enrollment.pk not in failed:
+            wanted.append(case)
+            continue
+        rule, compared = failed[case.enrollment.pk]
+        settling.settle_with_note(
+            case.row, DispatchState.SKIPPED, now, rule=rule, reason="condition", compared=compared
+        )
+        enrollments.exit_many(
+            [case.enrollment.pk], ExitReason.CONDITION, now, rule=rule
+        )
+    return wanted
+
+
+def _judge(cases: Sequence[_Case], now: datetime) -> list[tuple[_Case, verdicts.Allowed]]:
+    requests = [
+        verdicts.SendRequest(
+            message_id=case.row.message_id,
+            contact_id=case.row.message.contact_id,
+            channel=case.row.channel,
+            point_hash=case.point.point_hash if case.point else "",
+            stream=case.row.message.stream,
+            topic=case.row.message.topic,
+            site_id=case.subject.site_id,
+        )
+        for case in cases
+    ]
+    allowed = []
+    for case, verdict in zip(cases, verdicts.judge_many(requests, now), strict=True):
+        if isinstance(verdict, verdicts.Allowed):
+            allowed.append((case, verdict))
+        elif isinstance(verdict, verdicts.Postpone):
+            _put_off(case.row, verdict, now)
+        else:
+            settling.refuse(case.row, case.enrollment.pk, verdict, now)
+    return allowed
+
+
+def _put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime) -> None:
+    settling.requeue(row.pk, verdict.until)
+    note_again(
+        Note(
+            rule="policy",
+            verdict="postpone",
+            reason=verdict.reason,
+            compared={**verdict.compared, "until": verdict.until},
+            message_id=row.message_id,
+            flow_id=row.message.flow_id,
+        ),
+        now,
+    )
+
+
+def _compose(
+    allowed: Sequence[tuple[_Case, verdicts.Allowed]], now: datetime
+) -> list[hand_over.Ready]:
+    desk = letters.Desk(now)
+    jobs = []
+    for case, _verdict in allowed:
+        contact, point = case.row.message.contact, case.point
+        assert contact is not None
+        assert point is not None
+        jobs.append(
+            letters.Job(
+                dispatch=case.row,
+                message=case.row.message,
+                contact=contact,
+                subject=case.subject,
+                to=point.normalised,
+            )
+        )
+    ready = []
+    for (case, verdict), composed in zip(allowed, _compose_each(desk, jobs), strict=True):
+        if isinstance(composed, Exception):
+            _cannot_compose(case.row, composed, now)
+        elif isinstance(composed, letters.NothingToSay):
+            settling.settle_with_note(
+                case.row,
+                DispatchState.SKIPPED,
+                now,
+                rule="content",
+                reason=composed.reason,
+                compared={"about": str(case.subject.about)},
+            )
+        else:
+            assert case.point is not None
+            ready.append(
+                hand_over.Ready(
+                    row=case.row,
+                    enrollment_id=case.enrollment.pk,
+                    subject=case.subject,
+                    point_id=case.point.pk,
+                    point_hash=case.point.point_hash,
+                    composed=composed,
+                    allowed=verdict,
+                )
+            )
+    _write_payloads(ready)
+    return ready
+
+
+def _compose_each(
+    desk: letters.Desk, jobs: Sequence[letters.Job]
+) -> Sequence[letters.Composed | letters.NothingToSay | Exception]:
+    """Compose together; when that fails, one by one, so that one bad letter spares the others."""
+    try:
+        return desk.compose_many(jobs)
+    except Exception:
+        logger.exception("Composing %d letters together failed; trying each.", len(jobs))
+    results: list[letters.Composed | letters.NothingToSay | Exception] = []
+    for job in jobs:
+        try:
+            results += desk.compose_many([job])
+        except Exception as error:
+            logger.exception("Message %s cannot be composed.", job.message.pk)
+            results.append(error)
+    return results
+
+
+def _cannot_compose(row: Dispatch, error: Exception, now: datetime) -> None:
+    settling.settle_with_note(
+        row,
+        DispatchState.DEAD,
+        now,
+        rule="content",
+        reason="cannot_compose",
+        compared={"error": type(error).__name__},
+    )
+
+
+def _write_payloads(ready: Sequence[hand_over.Ready]) -> None:
+    """Keep what will be said before it is said, in one statement."""
+    messages = []
+    for one in ready:
+        message = one.row.message
+        message.template_version_id = one.composed.template_version_id
+        message.payload = dict(one.composed.payload)
+        messages.append(message)
+    if messages:
+        Message.objects.bulk_update(messages, ["template_version", "payload"])

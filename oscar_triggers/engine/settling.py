@@ -1,0 +1,226 @@
+"""Settling: writing down what became of a message, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from .. import signals
+from ..channels import Outcome, Receipt
+from ..conf import triggers_settings
+from ..models import (
+    Dispatch,
+    DispatchState,
+    ExitReason,
+    Message,
+    MessageItem,
+    MessageState,
+    SuppressionReason,
+)
+from ..models.sql import database_for
+from ..policy import suppressions, verdicts
+from . import enrollments, incentives
+from .decisions import Note, note_many
+
+#: What a dispatch's end means for its message.
+_MESSAGE_STATE = {
+    DispatchState.SENT: MessageState.SENT,
+    DispatchState.UNKNOWN: MessageState.UNKNOWN,
+    DispatchState.SKIPPED: MessageState.SKIPPED,
+    DispatchState.EXPIRED: MessageState.EXPIRED,
+    DispatchState.CANCELLED: MessageState.CANCELLED,
+    DispatchState.DEAD: MessageState.DEAD,
+}
+_NEVER_SENT = (DispatchState.SKIPPED, DispatchState.EXPIRED, DispatchState.DEAD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parties:
+    """The ids that settling a dispatch needs."""
+
+    dispatch_id: int
+    message_id: int
+    contact_id: int | None
+    channel: str
+    point_hash: str
+
+
+def parties_of(row: Dispatch, point_hash: str = "") -> Parties:
+    """Return the ids of a dispatch that was loaded with its message."""
+    return Parties(
+        dispatch_id=row.pk,
+        message_id=row.message_id,
+        contact_id=row.message.contact_id,
+        channel=row.channel,
+        point_hash=point_hash or row.point_hash,
+    )
+
+
+def settle(
+    parties: Parties, state: DispatchState, now: datetime, *, reason: str = "", detail: str = ""
+) -> None:
+    """End a dispatch and its message; waits behind it count from now."""
+    with transaction.atomic(using=database_for(Message)):
+        Dispatch.objects.filter(pk=parties.dispatch_id).update(
+            state=state,
+            reason=reason[:60],
+            detail=detail[:500],
+            settled_at=now,
+            lease_owner="",
+            leased_until=None,
+        )
+        Message.objects.filter(pk=parties.message_id).update(
+            state=_MESSAGE_STATE[state], reason=reason[:60], settled_at=now
+        )
+        if state in _NEVER_SENT:
+            incentives.revoke_all([parties.message_id], now)
+        restart_waits([parties.message_id], now)
+    if state in _NEVER_SENT:
+        signals.message_skipped.send_robust(
+            sender=None,
+            message_id=parties.message_id,
+            contact_id=parties.contact_id,
+            reason=reason,
+        )
+
+
+def settle_with_note(
+    row: Dispatch,
+    state: DispatchState,
+    now: datetime,
+    *,
+    rule: str,
+    reason: str,
+    compared: Mapping[str, Any],
+) -> None:
+    """End a dispatch and write down which rule ended it, with the values it compared."""
+    settle(parties_of(row), state, now, reason=reason)
+    note_many(
+        [
+            Note(
+                rule=rule,
+                verdict=state.value,
+                reason=reason,
+                compared=compared,
+                message_id=row.message_id,
+                flow_id=row.message.flow_id,
+            )
+        ],
+        now,
+    )
+
+
+def refuse(row: Dispatch, enrollment_id: int, verdict: verdicts.Skip, now: datetime) -> None:
+    """Settle what policy forbids; who took consent back leaves the flow too."""
+    settle_with_note(
+        row,
+        DispatchState.SKIPPED,
+        now,
+        rule="consent",
+        reason=verdict.reason,
+        compared=verdict.compared,
+    )
+    if verdict.reason in (verdicts.WITHDRAWN, verdicts.SUPPRESSED):
+        enrollments.exit_many(
+            [enrollment_id],
+            ExitReason.UNSUBSCRIBED,
+            now,
+            rule="consent",
+            compared=verdict.compared,
+        )
+
+
+def restart_waits(message_ids: Sequence[int], now: datetime) -> None:
+    """Let the waits behind messages count from now."""
+    ids = MessageItem.objects.filter(message_id__in=message_ids).values_list(
+        "enrollment_id", flat=True
+    )
+    enrollments.start_waits(list(ids), now)
+
+
+def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> None:
+    """Give a leased dispatch back uncounted, to be prepared again from then on."""
+    Dispatch.objects.filter(pk=dispatch_id).update(
+        state=DispatchState.PLANNED,
+        due_at=due_at,
+        lease_owner="",
+        leased_until=None,
+        crashes=F("crashes") + (1 if crashed else 0),
+    )
+
+
+def write_receipt(parties: Parties, receipt: Receipt, on_doubt: str, now: datetime) -> DispatchState:
+    """Write what the provider said; return the state that the dispatch has now."""
+    if receipt.outcome is Outcome.SENT:
+        _sent(parties, receipt, now)
+        return DispatchState.SENT
+    if receipt.outcome is Outcome.REFUSED:
+        if receipt.point_is_dead:
+            suppressions.suppress(
+                parties.channel, parties.point_hash, SuppressionReason.BOUNCE, now=now
+            )
+        settle(parties, DispatchState.DEAD, now, reason="refused", detail=receipt.detail)
+        return DispatchState.DEAD
+    if receipt.outcome is Outcome.UNTOUCHED:
+        _untouched(parties, now)
+        return DispatchState.PLANNED
+    if receipt.outcome is Outcome.UNKNOWN and on_doubt != "resend":
+        settle(parties, DispatchState.UNKNOWN, now, reason="no_answer", detail=receipt.detail)
+        return DispatchState.UNKNOWN
+    return retry(parties, now, receipt.detail)
+
+
+def _sent(parties: Parties, receipt: Receipt, now: datetime) -> None:
+    # The waits behind it are restarted once for the whole batch (hand_over.hand_over).
+    with transaction.atomic(using=database_for(Message)):
+        Dispatch.objects.filter(pk=parties.dispatch_id).update(
+            state=DispatchState.SENT,
+            settled_at=now,
+            provider=receipt.provider[:60],
+            provider_id=receipt.provider_id[:200],
+            detail=receipt.detail[:500],
+            lease_owner="",
+            leased_until=None,
+        )
+        Message.objects.filter(pk=parties.message_id).update(
+            state=MessageState.SENT, reason="", settled_at=now
+        )
+    signals.message_sent.send_robust(
+        sender=None,
+        dispatch_id=parties.dispatch_id,
+        message_id=parties.message_id,
+        contact_id=parties.contact_id,
+        channel=parties.channel,
+    )
+
+
+def _untouched(parties: Parties, now: datetime) -> None:
+    Dispatch.objects.filter(pk=parties.dispatch_id).update(
+        state=DispatchState.PLANNED,
+        attempt=F("attempt") - 1,
+        due_at=now + triggers_settings().tick_every,
+        lease_owner="",
+        leased_until=None,
+    )
+
+
+def retry(parties: Parties, now: datetime, detail: str) -> DispatchState:
+    """Try a dispatch again after a pause that grows; after the last pause it is dead."""
+    pauses = triggers_settings().retry_after
+    attempt = Dispatch.objects.values_list("attempt", flat=True).get(pk=parties.dispatch_id)
+    if attempt > len(pauses):
+        settle(parties, DispatchState.DEAD, now, reason="gave_up", detail=detail)
+        return DispatchState.DEAD
+    Dispatch.objects.filter(pk=parties.dispatch_id).update(
+        state=DispatchState.RETRY,
+        due_at=now + pauses[attempt - 1],
+        detail=detail[:500],
+        lease_owner="",
+        leased_until=None,
+    )
+    return DispatchState.RETRY

@@ -1,0 +1,59 @@
+"""Runs the engine without Celery: the very same tick in a loop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections
+
+from oscar_triggers.conf import triggers_settings
+from oscar_triggers.engine import clockwork
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Ticks until it is told to stop; SIGTERM and Ctrl-C let the running tick finish."""
+
+    help = "Run the engine in a loop, without Celery. Stop it with Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Offer --once and --every."""
+        parser.add_argument("--once", action="store_true", help="Tick once and stop (for cron).")
+        parser.add_argument(
+            "--every",
+            type=float,
+            default=triggers_settings().tick_every.total_seconds(),
+            metavar="SECONDS",
+            help="Pause between two ticks (default: OSCAR_TRIGGERS['TICK_EVERY']).",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Tick."""
+        if options["once"]:
+            self._say(clockwork.tick())
+            return
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        self.stdout.write(f"Ticking every {options['every']:g} s. Stop with Ctrl-C.")
+        while not stopping.is_set():
+            close_old_connections()
+            try:
+                self._say(clockwork.tick())
+            except DatabaseError:
+                # The database may be restarting: nothing is lost, the next tick goes on.
+                logger.exception("The tick failed; trying again in %g s.", options["every"])
+            stopping.wait(options["every"])
+        self.stdout.write("Stopped.")
+
+    def _say(self, report: clockwork.TickReport) -> None:
+        if not report.was_idle:
+            self.stdout.write(
+                f"{report.at:%H:%M:%S}  routed {report.routed}, moved on {report.advanced}, "
+                f"recovered {report.recovered}, handed over {report.handed_over}"
+            )
