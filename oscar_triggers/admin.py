@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from . import models
 
+if TYPE_CHECKING:
+    # Generic for the type checker only; at run time Django's admin classes are not.
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _TabularInline = admin.TabularInline[Any, Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _TabularInline = admin.TabularInline
 
-class LookOnlyAdmin(admin.ModelAdmin[Any]):
+
+class LookOnlyAdmin(_ModelAdmin):
     """A list and a page without any way to change something."""
 
     show_full_result_count = False
@@ -29,7 +37,7 @@ class LookOnlyAdmin(admin.ModelAdmin[Any]):
         return False
 
 
-class LookOnlyInline(admin.TabularInline[Any, Any]):
+class LookOnlyInline(_TabularInline):
     """Rows below another row, to look at."""
 
     extra = 0

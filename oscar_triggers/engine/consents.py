@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
@@ -40,7 +40,8 @@ CTX = "triggers"
 OPT_IN_FIELD = "triggers_opt_in"
 #: Name of the box by which a buyer refuses letters that a sale would allow.
 OPT_OUT_FIELD = "triggers_opt_out"
-#: Name of the hidden field that says in which words the box was shown.
+#: Begins the names of hidden fields that say in which words a box was shown, as in
+#: "triggers_opt_shown:email:offers".
 SHOWN_FIELD = "triggers_opt_shown"
 CHANNELS = (EMAIL, SMS)
 
@@ -177,35 +178,47 @@ def from_request(
         return []
     moment = occurred_at or timezone.now()
     records: list[Record] = []
-    shown = request.POST.get(SHOWN_FIELD, "")
-    for field, event_class in ((OPT_IN_FIELD, ConsentGiven), (OPT_OUT_FIELD, ConsentWithdrawn)):
-        for ticked in dict.fromkeys(request.POST.getlist(field)[:10]):
-            box = _read_box(ticked)
-            if box is None:
-                continue
-            channel, topic = box
-            if field == OPT_IN_FIELD:
-                words = wording.opt_in(channel, topic, shown)
-            else:
-                words = wording.opt_out(shown)
-            hash_ = _hash_of(person, channel)
-            if words is None or not hash_:
-                continue
-            event = event_class(
-                channel=channel,
-                topic=topic,
-                text=words.text,
-                text_version=words.version,
-                language=words.language,
-                source=source,
-            )
-            # To the minute: the same click reported twice is one line; ticked again after an
-            # unsubscription, it counts again.
-            key = f"{channel}:{topic}:{source}:{hash_}:{moment:%Y%m%d%H%M}"
-            records.append(
-                Record(event=event, person=person, occurred_at=moment, site_id=site_id, key=key)
-            )
+    for event in _ticked(request.POST, source, site_id):
+        if not (hash_ := _hash_of(person, event.channel)):
+            continue
+        # To the minute: the same click reported twice is one line; ticked again after an
+        # unsubscription, it counts again.
+        key = f"{event.channel}:{event.topic}:{source}:{hash_}:{moment:%Y%m%d%H%M}"
+        records.append(
+            Record(event=event, person=person, occurred_at=moment, site_id=site_id, key=key)
+        )
     return records
+
+
+def _ticked(
+    posted: QueryDict, source: str, site_id: int | None
+) -> Iterator[ConsentGiven | ConsentWithdrawn]:
+    for ticked in dict.fromkeys(posted.getlist(OPT_IN_FIELD)[:10]):
+        box = _read_box(ticked)
+        if box is None:
+            continue
+        channel, topic = box
+        shown = posted.get(f"{SHOWN_FIELD}:{channel}:{topic}", "")
+        words = wording.opt_in(channel, topic, shown, site_id=site_id)
+        if words is None:
+            continue
+        yield ConsentGiven(
+            channel=channel,
+            topic=topic,
+            text=words.text,
+            text_version=words.version,
+            language=words.language,
+            source=source,
+        )
+    if posted.get(OPT_OUT_FIELD):
+        # A refusal counts whatever the words were.
+        words = wording.opt_out(posted.get(f"{SHOWN_FIELD}:{OPT_OUT_FIELD}", ""), site_id=site_id)
+        yield ConsentWithdrawn(
+            text=words.text if words else "",
+            text_version=words.version if words else "",
+            language=words.language if words else "",
+            source=source,
+        )
 
 
 def _read_box(value: str) -> tuple[str, str] | None:
@@ -314,6 +327,7 @@ def subscribe_again(public_id: str, now: datetime, *, shown: str) -> bool:
     newest = _newest_spoken(channel, hash_)
     if words is None or newest is None or newest.action != ConsentAction.WITHDRAW:
         return False
+    moment = max(now, newest.occurred_at)
     consent.write_many(
         [
             consent.Line(
@@ -326,11 +340,11 @@ def subscribe_again(public_id: str, now: datetime, *, shown: str) -> bool:
                 text_version=words.version,
                 language=words.language,
                 source="unsubscribe_page",
-                occurred_at=max(now, newest.occurred_at),
+                occurred_at=moment,
                 dedup_key=f"again:{newest.pk}",
             )
         ],
-        now,
+        moment,
     )
     return True
 
@@ -370,6 +384,8 @@ def _withdraw_once(
         and newest.topic == ALL_TOPICS
     ):
         return
+    # Clocks of two servers differ: a withdrawal is never older than what it withdraws.
+    moment = max(now, newest.occurred_at) if newest is not None else now
     consent.write_many(
         [
             consent.Line(
@@ -379,12 +395,12 @@ def _withdraw_once(
                 action=ConsentAction.WITHDRAW,
                 contact_id=contact_id,
                 source=source,
-                occurred_at=now,
+                occurred_at=moment,
                 # Two clicks at once are one withdrawal.
                 dedup_key=f"unsubscribe:{hash_}:{newest.pk if newest else 0}",
             )
         ],
-        now,
+        moment,
     )
 
 

@@ -338,20 +338,24 @@ def exit_many(
 
 
 def cancel_messages(enrollment_ids: Sequence[int], reason: str, now: datetime) -> None:
-    """Cancel the messages of enrollments that were not handed over yet, and their promises.
+    """Cancel the messages of enrollments that were not handed over yet, and their promises."""
+    planned = Message.objects.filter(
+        items__enrollment_id__in=enrollment_ids, state=MessageState.PLANNED
+    )
+    cancel_planned(list(planned.values_list("pk", flat=True)), reason, now)
+
+
+def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> None:
+    """Cancel those of these messages that were not handed over yet, and their promises.
 
     A dispatch that is leased is cancelled too: the statement that would mark it as `sending`
     asks for the leased state and finds none.
     """
     waiting = (DispatchState.PLANNED, DispatchState.RETRY, DispatchState.LEASED)
+    candidates = list(message_ids)
+    if not candidates:
+        return
     with transaction.atomic(using=database_for(Dispatch)):
-        candidates = list(
-            Message.objects.filter(
-                items__enrollment_id__in=enrollment_ids, state=MessageState.PLANNED
-            ).values_list("pk", flat=True)
-        )
-        if not candidates:
-            return
         Dispatch.objects.filter(message_id__in=candidates, state__in=waiting).update(
             state=DispatchState.CANCELLED, reason=reason, settled_at=now, lease_owner=""
         )
