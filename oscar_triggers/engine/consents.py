@@ -163,9 +163,9 @@ def _hash_of(person: Person, channel: str) -> str:
 
 def from_request(
     request: HttpRequest | None,
-    source: str,
     person: Person,
     *,
+    source: str,
     site_id: int | None = None,
     occurred_at: datetime | None = None,
 ) -> list[Record]:
