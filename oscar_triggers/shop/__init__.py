@@ -1,0 +1,20 @@
+"""The only door to Oscar."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register everything of this room: importing its modules registers their classes."""
+    from . import baskets, context, events, guards, orders, people, vouchers  # noqa: F401
+
+    context.register()
+    vouchers.register()
+    guards.remember_orders()
+    people.listen()
+
+
+def connect() -> None:
+    """Listen to Oscar's signals."""
+    from . import receivers
+
+    receivers.connect()

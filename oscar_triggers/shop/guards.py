@@ -1,0 +1,234 @@
+"""What keeps a letter about a basket from going out, asked in the statement that marks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import idna
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Exists, F, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
+
+from ..engine import enrollments
+from ..models import ExitReason
+from ..policy import guards
+from ..policy.guards import Consequence, Refused
+from ..snapshots import Subject
+from . import tables
+from .orders import highest_order
+
+ORDER_PLACED = "order_placed"
+BASKET_EMPTY = "basket_empty"
+BASKET_GONE = "basket_gone"
+BASKET_CHANGED = "basket_changed"
+PRICE_CHANGED = "price_changed"
+SOLD_OUT = "sold_out"
+
+#: Name of the watermark that enrollments remember: the highest order id at entry.
+ORDER_WATERMARK = "order"
+
+
+@guards.register
+class BasketGuard(guards.SendGuard):
+    """No letter about a basket that was ordered, emptied, changed, or sold out meanwhile.
+
+    `observed` is what the letter was written from:
+    {"lines": {line id: quantity}, "stock": {stock record id: {"price": "9.90", "tracked": true}}}.
+    """
+
+    name = "basket"
+    about_types = frozenset({"basket"})
+
+    def refusal(self, subject: Subject, observed: Mapping[str, Any]) -> Q | None:
+        """Return what is true in the database when the letter must not go."""
+        basket_id = _basket_id(subject)
+        if basket_id is None:
+            return None
+        refused = Q(tables.ordered(basket_id))
+        recent = _orders_since(subject)
+        for matching in _matches(subject).values():
+            refused |= Q(Exists(recent.filter(matching)))
+        refused |= Q(~Exists(_alive(basket_id))) | Q(~Exists(_lines(basket_id)))
+        lines = observed.get("lines") or {}
+        if lines:
+            kept = Coalesce(Subquery(_kept(basket_id, lines)), 0)
+            refused |= Q(LessThan(kept, Value(len(lines))))
+        stock = observed.get("stock") or {}
+        if stock:
+            refused |= Q(Exists(tables.stock_records().filter(_raised(stock) | _sold_out(stock))))
+        return refused
+
+    def explain(
+        self, subject: Subject, observed: Mapping[str, Any], now: datetime
+    ) -> Refused | None:
+        """Say what was found, in the order of what matters most."""
+        basket_id = _basket_id(subject)
+        if basket_id is None:
+            return None
+        return (
+            _explain_order(subject, basket_id)
+            or _explain_basket(basket_id, observed.get("lines") or {})
+            or _explain_stock(observed.get("stock") or {})
+        )
+
+
+def remember_orders() -> None:
+    """Have enrollments remember the highest order id: `guest_email` has no index to search by."""
+    enrollments.watermark(ORDER_WATERMARK)(highest_order)
+
+
+def _basket_id(subject: Subject) -> int | None:
+    return int(subject.about.id) if subject.about.id.isdigit() else None
+
+
+def _alive(basket_id: int) -> QuerySet[Any]:
+    return tables.baskets().filter(pk=basket_id, status__in=tables.ALIVE)
+
+
+def _lines(basket_id: int) -> QuerySet[Any]:
+    return tables.basket_lines().filter(basket_id=basket_id, quantity__gt=0)
+
+
+def _orders_since(subject: Subject) -> QuerySet[Any]:
+    """Return the orders placed since the basket was left (both columns are indexed)."""
+    since = Q(pk__gt=subject.watermarks.get(ORDER_WATERMARK, 0))
+    left_at = subject.payload.get("left_at")
+    if left_at:
+        since |= Q(date_placed__gt=datetime.fromisoformat(str(left_at)))
+    return tables.orders().filter(since)
+
+
+def _matches(subject: Subject) -> dict[str, Q]:
+    """Say by what an order is this person's."""
+    found: dict[str, Q] = {}
+    if subject.user_id is not None:
+        found["customer"] = Q(user_id=subject.user_id)
+    emails = _spellings(subject.emails)
+    if emails:
+        account = f"user__{get_user_model().get_email_field_name()}__iexact"
+        found["email"] = Q()
+        for email in emails:
+            found["email"] |= Q(guest_email__iexact=email) | Q(**{account: email})
+    if subject.phones:
+        found["phone"] = Q(shipping_address__phone_number__in=subject.phones)
+    return found
+
+
+def _kept(basket_id: int, lines: Mapping[str, int]) -> QuerySet[Any]:
+    """Count the lines that are still there as they were written about; no row for none."""
+    same = Q()
+    for line_id, quantity in lines.items():
+        same |= Q(pk=int(line_id), quantity=quantity)
+    kept = tables.basket_lines().filter(same, basket_id=basket_id)
+    counted: QuerySet[Any] = kept.values("basket_id").annotate(count=Count("pk")).values("count")
+    return counted
+
+
+def _raised(stock: Mapping[str, Mapping[str, Any]]) -> Q:
+    raised = Q(pk__in=[])
+    for pk, record in stock.items():
+        if record.get("price") is not None:
+            raised |= Q(pk=int(pk), price__gt=Decimal(record["price"]))
+    return raised
+
+
+def _sold_out(stock: Mapping[str, Mapping[str, Any]]) -> Q:
+    tracked = [int(pk) for pk, record in stock.items() if record.get("tracked")]
+    # As Oscar's net_stock_level: what is in stock less what is promised to orders.
+    return Q(pk__in=tracked) & Q(
+        LessThan(
+            Coalesce(F("num_in_stock"), 0) - Coalesce(F("num_allocated"), 0),
+            Value(1),
+        )
+    )
+
+
+def _spellings(emails: tuple[str, ...]) -> list[str]:
+    """Return normalised addresses, and those with an international domain as people type them."""
+    found = list(emails)
+    for email in emails:
+        local, _, domain = email.rpartition("@")
+        if "xn--" in domain:
+            try:
+                found.append(f"{local}@{idna.decode(domain)}")
+            except idna.IDNAError:
+                continue
+    return found
+
+
+def _explain_order(subject: Subject, basket_id: int) -> Refused | None:
+    found = {"basket": tables.orders().filter(basket_id=basket_id)}
+    recent = _orders_since(subject)
+    found |= {by: recent.filter(matching) for by, matching in _matches(subject).items()}
+    for matched_by, orders in found.items():
+        order = orders.order_by("-pk").values("number", "date_placed").first()
+        if order is not None:
+            return Refused(
+                reason=ORDER_PLACED,
+                consequence=Consequence.EXIT,
+                exit_reason=ExitReason.GOAL,
+                compared={
+                    "order": order["number"],
+                    "placed_at": order["date_placed"],
+                    "matched_by": matched_by,
+                    "basket": basket_id,
+                    "left_at": subject.payload.get("left_at", ""),
+                },
+            )
+    return None
+
+
+def _explain_basket(basket_id: int, written: Mapping[str, int]) -> Refused | None:
+    status = tables.baskets().filter(pk=basket_id).values_list("status", flat=True).first()
+    if status not in tables.ALIVE:
+        return Refused(
+            reason=BASKET_GONE,
+            consequence=Consequence.EXIT,
+            exit_reason=ExitReason.CONDITION,
+            compared={"basket": basket_id, "status": status or "deleted"},
+        )
+    lines = dict(_lines(basket_id).values_list("pk", "quantity"))
+    if not lines:
+        return Refused(
+            reason=BASKET_EMPTY,
+            consequence=Consequence.EXIT,
+            exit_reason=ExitReason.CONDITION,
+            compared={"basket": basket_id, "lines": 0},
+        )
+    changed = {
+        line_id: {"written": quantity, "now": lines.get(int(line_id), 0)}
+        for line_id, quantity in written.items()
+        if lines.get(int(line_id), 0) != quantity
+    }
+    if changed:
+        return Refused(
+            reason=BASKET_CHANGED,
+            consequence=Consequence.STALE,
+            compared={"basket": basket_id, "quantities": changed},
+        )
+    return None
+
+
+def _explain_stock(stock: Mapping[str, Mapping[str, Any]]) -> Refused | None:
+    if not stock:
+        return None
+    for reason, condition in ((PRICE_CHANGED, _raised(stock)), (SOLD_OUT, _sold_out(stock))):
+        record = (
+            tables.stock_records()
+            .filter(condition)
+            .values("pk", "price", "num_in_stock", "num_allocated")
+            .first()
+        )
+        if record is None:
+            continue
+        compared = {"stock_record": record["pk"]}
+        if reason == PRICE_CHANGED:
+            compared |= {"written": stock[str(record["pk"])]["price"], "now": record["price"]}
+        else:
+            compared["left"] = (record["num_in_stock"] or 0) - (record["num_allocated"] or 0)
+        return Refused(reason=reason, consequence=Consequence.STALE, compared=compared)
+    return None
