@@ -1,0 +1,281 @@
+"""Fills compiled letters: plain values in, one person's letter out; nothing is parsed here.
+
+Paths walk through dicts only, values are turned into text by `values.Formatter` only, so no
+method is called and no attribute is read on anything that stands in the context.
+"""
+
+from __future__ import annotations
+
+import html
+import operator
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from ..exceptions import TriggersError
+from . import elements, plaintext
+from .letters import CompiledLetter, Letter
+from .nodes import Comparison, Condition, For, If, Literal, Nodes, Operand, Output, Place
+from .values import Formatter, Money, clean, formatter, one_line
+
+#: Longest filled part of a letter, in characters; Gmail cuts a letter off after 102 kB.
+MAX_LENGTH = 1_000_000
+MAX_REPETITIONS = 10_000
+
+_NOT_CSS = re.compile(r"[^\w#%.,() -]")
+_ADDRESS_ESCAPES = str.maketrans(
+    {character: f"%{ord(character):02X}" for character in " \"'()<>\\`{}|^\t\n"}
+)
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class LetterTooLong(TriggersError):
+    """Values that make a letter longer than any mailbox shows."""
+
+
+class Filling:
+    """What one filling works on."""
+
+    __slots__ = ("formatter", "length", "locals", "out", "repetitions", "values")
+
+    def __init__(self, values: Mapping[str, Any], formatter: Formatter) -> None:
+        self.values = values
+        self.formatter = formatter
+        self.locals: dict[str, Any] = {}
+        self.out: list[str] = []
+        self.length = 0
+        self.repetitions = 0
+
+    def look_up(self, path: tuple[str, ...]) -> Any:
+        """Return the value at a path through dicts, None where there is none."""
+        name = path[0]
+        value: Any = self.locals if name in self.locals else self.values
+        for name in path:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(name)
+        return value
+
+    def write(self, text: str) -> None:
+        """Add text; raises LetterTooLong."""
+        self.length += len(text)
+        if self.length > MAX_LENGTH:
+            raise LetterTooLong(f"A letter grew over {MAX_LENGTH} characters; check its values.")
+        self.out.append(text)
+
+
+Writer = Callable[[Filling], None]
+#: How a flavour of output treats what the author wrote, and what a value says.
+Flavour = Callable[[str], str]
+
+
+class Renderer:
+    """One part of a compiled letter, ready to be filled any number of times."""
+
+    def __init__(self, nodes: Nodes, *, literal: Flavour, value: Flavour) -> None:
+        self._literal = literal
+        self._value = value
+        self._writers = self._build(nodes)
+
+    def fill(self, values: Mapping[str, Any], formatter: Formatter) -> str:
+        """Return the part filled with one person's values; raises LetterTooLong, UnfitValue."""
+        filling = Filling(values, formatter)
+        for writer in self._writers:
+            writer(filling)
+        return "".join(filling.out)
+
+    def _build(self, nodes: Nodes) -> tuple[Writer, ...]:
+        return tuple(self._writer(node) for node in nodes)
+
+    def _writer(self, node: Literal | Output | If | For) -> Writer:
+        if isinstance(node, Literal):
+            text = self._literal(node.text)
+            return lambda filling: filling.write(text)
+        if isinstance(node, Output):
+            return self._output(node)
+        if isinstance(node, If):
+            return self._if(node)
+        return self._for(node)
+
+    def _output(self, node: Output) -> Writer:
+        said = _said(node)
+        value = self._value
+        return lambda filling: filling.write(value(said(filling)))
+
+    def _if(self, node: If) -> Writer:
+        branches = [(_test(b.condition), self._build(b.nodes)) for b in node.branches]
+
+        def write(filling: Filling) -> None:
+            for test, writers in branches:
+                if test(filling):
+                    for writer in writers:
+                        writer(filling)
+                    return
+
+        return write
+
+    def _for(self, node: For) -> Writer:
+        writers = self._build(node.nodes)
+        path, variable = node.path, node.variable
+
+        def write(filling: Filling) -> None:
+            items = filling.look_up(path)
+            if not isinstance(items, list | tuple) or not items:
+                return
+            outer = filling.locals
+            for index, item in enumerate(items, start=1):
+                filling.repetitions += 1
+                if filling.repetitions > MAX_REPETITIONS:
+                    raise LetterTooLong(
+                        f"A letter repeats more than {MAX_REPETITIONS} times; check its values."
+                    )
+                facts = {"first": index == 1, "last": index == len(items), "index": index}
+                filling.locals = {**outer, variable: item, "loop": facts}
+                for writer in writers:
+                    writer(filling)
+            filling.locals = outer
+
+        return write
+
+
+def fill(
+    compiled: CompiledLetter, values: Mapping[str, Any], *, language: str, time_zone: str
+) -> Letter:
+    """Return one person's letter; raises LetterTooLong or UnfitValue for values that do not fit."""
+    parts = parts_of(compiled)
+    form = formatter(language or compiled.language, time_zone)
+    return Letter(
+        subject=one_line(parts.subject.fill(values, form)),
+        preheader=one_line(parts.preheader.fill(values, form)),
+        html=parts.html.fill(values, form),
+        text=parts.tidy(parts.text.fill(values, form)),
+    )
+
+
+class Parts:
+    """The renderers of a letter's parts."""
+
+    def __init__(self, compiled: CompiledLetter) -> None:
+        self.subject = Renderer(compiled.subject, literal=clean, value=str)
+        self.preheader = Renderer(compiled.preheader, literal=clean, value=str)
+        self.html = Renderer(compiled.html, literal=str, value=html.escape)
+        if compiled.text_is_derived:
+            self.text = Renderer(compiled.text, literal=str, value=one_line_kept)
+            self.tidy = plaintext.tidy
+        else:
+            self.text = Renderer(compiled.text, literal=clean, value=str)
+            self.tidy = plaintext.tidy_written
+
+
+def one_line_kept(text: str) -> str:
+    """Return a value on one line, as HTML would show it."""
+    return text.replace("\n", " ").replace("\t", " ")
+
+
+@lru_cache(maxsize=64)
+def parts_of(compiled: CompiledLetter) -> Parts:
+    """Return the renderers of a letter, built once per process."""
+    return Parts(compiled)
+
+
+def _said(node: Output) -> Callable[[Filling], str]:
+    path, place = node.path, node.place
+    calls = [(call.name, call.arguments) for call in node.filters]
+
+    def say(filling: Filling) -> str:
+        value = filling.look_up(path)
+        for name, arguments in calls:
+            value = _filtered(name, arguments, value, filling.formatter)
+        return filling.formatter.text(value)
+
+    if place is Place.ADDRESS:
+        return lambda filling: _address(say(filling))
+    if place is Place.ADDRESS_PART:
+        return lambda filling: say(filling).translate(_ADDRESS_ESCAPES)
+    if place is Place.STYLE:
+        return lambda filling: _NOT_CSS.sub("", say(filling))
+    return say
+
+
+def _address(text: str) -> str:
+    address = text.strip()
+    if not address.lower().startswith(elements.ADDRESS_SCHEMES):
+        return ""
+    return address.translate(_ADDRESS_ESCAPES)
+
+
+def _filtered(name: str, arguments: tuple[str, ...], value: Any, form: Formatter) -> Any:
+    if name == "default":
+        return value if is_true(value) else arguments[0]
+    if name == "date":
+        return form.day(value, arguments[0] if arguments else "long")
+    if name == "time":
+        return form.clock(value, arguments[0] if arguments else "short")
+    if name == "plural":
+        return form.plural(value, arguments)
+    text = form.text(value)
+    if name == "upper":
+        return text.upper()
+    if name == "lower":
+        return text.lower()
+    if name == "capitalize":
+        return text[:1].upper() + text[1:]
+    limit = int(arguments[0])
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def is_true(value: Any) -> bool:
+    """Return whether a value counts as there: not empty, not zero, not blank text."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return bool(value)
+
+
+def _test(condition: Condition | None) -> Callable[[Filling], bool]:
+    if condition is None:
+        return lambda filling: True
+    groups = [[_comparison(comparison) for comparison in group] for group in condition]
+    return lambda filling: any(all(test(filling) for test in group) for group in groups)
+
+
+def _comparison(comparison: Comparison) -> Callable[[Filling], bool]:
+    left, sign, negated = _operand(comparison.left), comparison.operator, comparison.negated
+    if comparison.right is None:
+        return lambda filling: is_true(left(filling)) != negated
+    right = _operand(comparison.right)
+    return lambda filling: _compare(left(filling), sign, right(filling)) != negated
+
+
+def _operand(operand: Operand) -> Callable[[Filling], Any]:
+    path, value = operand.path, operand.value
+    if path:
+        return lambda filling: filling.look_up(path)
+    return lambda filling: value
+
+
+def _compare(left: Any, sign: str, right: Any) -> bool:
+    """Compare like with like; what cannot be compared is not equal, and neither more nor less."""
+    if isinstance(left, Money) != isinstance(right, Money):
+        left = left.amount if isinstance(left, Money) else left
+        right = right.amount if isinstance(right, Money) else right
+    if sign in ("==", "!="):
+        return (left == right) == (sign == "==")
+    if isinstance(left, Money) and isinstance(right, Money):
+        if left.currency != right.currency:
+            return False
+        left, right = left.amount, right.amount
+    numbers = isinstance(left, int | Decimal) and isinstance(right, int | Decimal)
+    if not numbers and (type(left) is not type(right) or isinstance(left, list | tuple | Mapping)):
+        return False
+    try:
+        return _COMPARE[sign](left, right)
+    except TypeError:
+        return False

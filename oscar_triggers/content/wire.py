@@ -1,0 +1,122 @@
+"""Letters as bytes for SMTP: what the author wrote is encoded once, values as they are filled in.
+
+A literal and a value each stand on quoted-printable lines of their own, joined by soft line
+breaks that vanish when the letter is read. So a send encodes its values only.
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import re
+from collections.abc import Mapping
+from email.header import Header
+from email.utils import formataddr, parseaddr
+from functools import lru_cache
+from typing import Any
+
+from .letters import CompiledLetter
+from .rendering import Renderer, parts_of
+from .values import formatter, one_line
+
+SOFT_BREAK = "=\r\n"
+LONGEST_LINE = 76
+
+#: Cannot occur in quoted-printable text, where "=" is followed by two hex digits or a line end.
+_BOUNDARY = "=_letter_part"
+_LONE_NEWLINE = re.compile(r"(?<!\r)\n")
+_PLAIN = re.compile(r"[ -<>-~]{0,74}\Z")
+_LONGEST_HEADER = 998
+
+
+def wire_bytes(
+    compiled: CompiledLetter,
+    values: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    from_: str,
+    to: str,
+    reply_to: str = "",
+    language: str = "",
+    time_zone: str = "",
+) -> bytes:
+    """Return a whole filled message with CRLF line ends; raises ValueError for a header with lines.
+
+    Decoded, it says what `rendering.fill` says.
+    """
+    form = formatter(language or compiled.language, time_zone)
+    parts = parts_of(compiled)
+    text = parts.tidy(parts.text.fill(values, form))
+    lines = [
+        header("From", address(from_)),
+        header("To", address(to)),
+        header("Subject", one_line(parts.subject.fill(values, form))),
+    ]
+    if reply_to:
+        lines.append(header("Reply-To", address(reply_to)))
+    lines += [header(name, value) for name, value in headers.items()]
+    return "".join(
+        (
+            *lines,
+            "MIME-Version: 1.0\r\n",
+            f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n\r\n',
+            f"--{_BOUNDARY}\r\n",
+            'Content-Type: text/plain; charset="utf-8"\r\n',
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\n",
+            encode_text(text),
+            f"\r\n--{_BOUNDARY}\r\n",
+            'Content-Type: text/html; charset="utf-8"\r\n',
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\n",
+            wire_html(compiled).fill(values, form),
+            f"\r\n--{_BOUNDARY}--\r\n",
+        )
+    ).encode("ascii")
+
+
+@lru_cache(maxsize=64)
+def wire_html(compiled: CompiledLetter) -> Renderer:
+    """Return the HTML part's renderer with every literal already encoded."""
+    return Renderer(compiled.html, literal=encode_literal, value=encode_value)
+
+
+def encode_text(text: str) -> str:
+    """Return text as quoted-printable lines."""
+    data = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+    return _LONE_NEWLINE.sub("\r\n", binascii.b2a_qp(data, istext=True).decode("ascii"))
+
+
+def encode_literal(text: str) -> str:
+    """Return text as quoted-printable lines that anything can follow on a line of its own."""
+    encoded = encode_text(text)
+    if not encoded or encoded.endswith("\r\n"):
+        return encoded
+    return encoded + SOFT_BREAK
+
+
+def encode_value(text: str) -> str:
+    """Return a value, escaped for HTML, as quoted-printable lines like encode_literal's."""
+    escaped = html.escape(text)
+    if _PLAIN.match(escaped):
+        return escaped + SOFT_BREAK if escaped else ""
+    return encode_literal(escaped)
+
+
+def header(name: str, value: str) -> str:
+    """Return one header line; text beyond ASCII becomes encoded words.
+
+    ASCII is never encoded nor folded, for RFC 8058's List-Unsubscribe must not be. Raises
+    ValueError for a value of several lines, which could smuggle in headers.
+    """
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"The header {name} has a line end in it.")
+    if value.isascii() and len(name) + len(value) + 2 <= _LONGEST_HEADER:
+        return f"{name}: {value}\r\n"
+    encoded = Header(value, "utf-8", header_name=name, maxlinelen=LONGEST_LINE).encode()
+    return f"{name}: {_LONE_NEWLINE.sub(chr(13) + chr(10), encoded)}\r\n"
+
+
+@lru_cache(maxsize=1_024)
+def address(text: str) -> str:
+    """Return an address as a header holds it: the name encoded, the rest as it is."""
+    name, point = parseaddr(text)
+    return formataddr((name, point), charset="utf-8") if name else (point or text)
