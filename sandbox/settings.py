@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "sorl.thumbnail",
     "oscar_triggers",
     "sandbox.shop",
+    "sandbox.shop_extras",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,100 @@
+"""Fill the shop: schema, goods with pictures, people, ninety days of history, presets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
+from django.utils import timezone
+from oscar.core.loading import get_model
+
+import oscar_triggers
+from sandbox.shop import foundation, goods, history, people, schema
+
+#: The same shop on every machine.
+SEED = 20
+
+
+class Command(BaseCommand):
+    """Fills an empty database; leaves a filled one as it is, but for schema, logins and presets."""
+
+    help = "Fill the sandbox shop. Safe to repeat: a filled shop keeps its data."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Let a test or a person leave the presets out."""
+        parser.add_argument("--no-presets", action="store_true", help="publish no flows")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it step by step, and say how long each took."""
+        with self._step("Schema") as step:
+            schema.build(step.say)
+        with self._step("Sites, languages, page tree"), transaction.atomic():
+            foundation.lay()
+        if get_model("catalogue", "Product").objects.exists():
+            self.stdout.write("  The shop is filled already; its data stays as it is.")
+        else:
+            self._fill()
+        with self._step("Logins"), transaction.atomic():
+            people.hire_and_invite()
+        if not options["no_presets"]:
+            self._publish_presets()
+
+    def _fill(self) -> None:
+        random, now = Random(SEED), timezone.now()
+        # All or nothing: a shop that was interrupted half-way is an empty one.
+        with transaction.atomic():
+            with self._step("Goods and their pictures") as step:
+                step.say(f"{goods.stock_the_shelves(random, now)} products")
+            with self._step("Customers") as step:
+                people.hire_and_invite()
+                customers = people.make_customers(random, now)
+                step.say(f"{len(customers)} with contacts and consent")
+            with self._step("Ninety days of history") as step:
+                counted = history.make_the_past(customers, random, now)
+                step.say(", ".join(f"{count} {noun}" for noun, count in counted.items()))
+
+    def _publish_presets(self) -> None:
+        presets = Path(oscar_triggers.__file__).parent / "presets"
+        files = sorted(str(path) for path in presets.glob("*.y*ml"))
+        if not files or "triggers_publish" not in get_commands():
+            return
+        with self._step("Flows and letters that ship") as step:
+            call_command("triggers_publish", *files, stdout=step)
+
+    def _step(self, name: str) -> _Step:
+        return _Step(name, self.stdout)
+
+
+class _Step:
+    """One line of progress, with what happened in it and the seconds it took."""
+
+    def __init__(self, name: str, out: Any) -> None:
+        self._name, self._out, self._said = name, out, [""]
+
+    def say(self, what: str) -> None:
+        """Add to the line."""
+        self._said = [what]
+
+    def write(self, text: str) -> None:
+        """Take what a called command prints."""
+        if text.strip():
+            self._said = [text.strip().splitlines()[-1]]
+
+    def flush(self) -> None:
+        """Do nothing; commands expect a stream."""
+
+    def __enter__(self) -> _Step:
+        self._started = time.monotonic()
+        self._out.write(f"  {self._name} …")
+        self._out.flush()
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
+        if error is None:
+            took = time.monotonic() - self._started
+            self._out.write(f"    done in {took:.1f} s  {self._said[0]}")

@@ -1,0 +1,100 @@
+"""A shop's own extension in one file: discovered by its name, as `admin.py` is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+from oscar_triggers import conditions, events, steps
+from oscar_triggers.conditions import Condition
+from oscar_triggers.content import context
+from oscar_triggers.content.context import ContextProvider, Provided
+from oscar_triggers.content.tags import MergeTag, register_tags
+from oscar_triggers.events import Event
+from oscar_triggers.kinds import option
+from oscar_triggers.snapshots import Subject, Verdict
+from oscar_triggers.steps import Advance, Outcome, Step, StepVisit
+
+
+@events.register
+@dataclass(frozen=True, kw_only=True)
+class GiftCardExpiring(Event):
+    """A gift card will soon be worth nothing."""
+
+    kind: ClassVar[str] = "gift_card_expiring"
+    label: ClassVar[Any] = _("A gift card is about to expire")
+    about_type: ClassVar[str] = "gift_card"
+
+    code: str
+    expires_on: date
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class CardBeginsWith(Condition):
+    """Asks how the code of the gift card begins."""
+
+    kind: ClassVar[str] = "card_begins_with"
+    label: ClassVar[Any] = _("The gift card's code begins with")
+
+    letters: str = option(label=_("Letters"))
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Compare the first letters."""
+        code = str(subject.payload.get("code", ""))
+        return Verdict(holds=code.startswith(self.letters), compared={"code": code})
+
+
+@steps.register
+@dataclass(frozen=True, kw_only=True)
+class RingTheBell(Step):
+    """Rings the bell on the shop's counter."""
+
+    kind: ClassVar[str] = "ring_the_bell"
+    label: ClassVar[Any] = _("Ring the bell")
+    rung: ClassVar[list[int]] = []
+
+    times: int = option(default=1, label=_("How often"))
+
+    def run(self, visit: StepVisit, now: datetime) -> Outcome:
+        """Ring, and go on."""
+        self.rung.extend([visit.subject.contact_id] * self.times)
+        return Advance()
+
+
+@context.register
+class GiftCards(ContextProvider):
+    """Tells letters about the gift card."""
+
+    about_types = frozenset({"gift_card"})
+
+    def provide_many(self, subjects: Sequence[Subject], now: datetime) -> list[Provided]:
+        """Return the code and the day."""
+        return [
+            Provided(
+                values={
+                    "gift_card": {
+                        "code": subject.payload["code"],
+                        "expires_on": date.fromisoformat(subject.payload["expires_on"]),
+                    }
+                }
+            )
+            for subject in subjects
+        ]
+
+
+register_tags(
+    [
+        MergeTag(path="gift_card.code", label=_("Code"), group=_("Gift card"), sample="GIFT-4711"),
+        MergeTag(
+            path="gift_card.expires_on",
+            label=_("Last day"),
+            group=_("Gift card"),
+            sample=date(2030, 5, 1),
+        ),
+    ]
+)
