@@ -1,6 +1,14 @@
-"""Public addresses of the engine."""
+"""Public addresses of the engine, mounted by the shop at a short path such as "t/".
 
-from django.urls import URLPattern
+They stand in letters that were sent: a path may be added, never changed.
+"""
+
+from django.urls import path
+
+from . import views
 
 app_name = "oscar_triggers"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("u/<str:public_id>/", views.unsubscribe, name="unsubscribe"),
+    path("b/<str:token>/", views.basket, name="basket"),
+]

@@ -1,0 +1,104 @@
+"""The pages behind the links in letters.
+
+An id or token that names nothing gets the very same answer as one that does, so that nobody
+learns anything by trying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import pgettext
+from django.views.decorators.clickjacking import xframe_options_deny
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from .conf import site_settings, triggers_settings
+from .engine import consents, wording
+from .shop import restoring, visitors
+
+View = Callable[..., HttpResponse]
+
+
+def private_page(view: View) -> View:
+    """Keep a page out of caches, search engines, frames and the Referer of what it links to."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Referrer-Policy"] = "no-referrer"
+        response["Cache-Control"] = "private, no-store"
+        response["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return xframe_options_deny(answer)
+
+
+@private_page
+@csrf_exempt  # RFC 8058: mailboxes post without cookie; the random id in the path is the proof.
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show what unsubscribing stops; a POST does it, for a mailbox's one click or the button."""
+    page = "unsubscribe"
+    if request.method == "POST":
+        now = timezone.now()
+        if request.POST.get("action") == "subscribe":
+            shown = request.POST.get("shown", "")
+            consents.subscribe_again(public_id, now, shown=shown)
+            page = "subscribed"
+        else:
+            one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+            source = "one_click" if one_click else "unsubscribe_page"
+            consents.unsubscribe(public_id, now, source=source)
+            page = "unsubscribed"
+    site_id = visitors.site_id(request)
+    context = {
+        **_shop(site_id),
+        "topics": [str(label) for label in triggers_settings().topics.values()],
+        "again": wording.subscribe_again(site_id=site_id),
+    }
+    return render(request, f"oscar_triggers/public/{page}.html", context)
+
+
+@private_page
+@require_http_methods(["GET", "HEAD"])
+def basket(request: HttpRequest, token: str) -> HttpResponse:
+    """Put what a letter was about into the visitor's basket, and go there.
+
+    The token is not in the address that the visitor ends at. HEAD, which scanners send, gets
+    the same answer and changes nothing.
+    """
+    now = timezone.now()
+    if request.method == "HEAD":
+        outcome = restoring.check(token, now)
+    else:
+        outcome = restoring.restore(request, token, now)
+    if outcome is restoring.Outcome.RESTORED:
+        if request.method == "GET":
+            text = pgettext("triggers", "Your basket is back, with today's prices and stock.")
+            messages.success(request, text)
+        return redirect("basket:summary")
+    too_often = outcome is restoring.Outcome.TOO_OFTEN
+    response = render(
+        request,
+        "oscar_triggers/public/basket_gone.html",
+        {
+            **_shop(visitors.site_id(request)),
+            "nothing_left": outcome is restoring.Outcome.NOTHING_LEFT,
+            "too_often": too_often,
+        },
+        status=429 if too_often else 404,
+    )
+    if too_often:
+        response["Retry-After"] = str(int(restoring.TRIES_WITHIN.total_seconds()))
+    return response
+
+
+def _shop(site_id: int | None) -> dict[str, Any]:
+    return {"shop_name": site_settings(site_id).shop_name, "shop_url": "/"}
