@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from .. import signals
 from ..conf import triggers_settings
@@ -21,13 +21,14 @@ from ..models import (
     Enrollment,
     EnrollmentState,
     ExitReason,
+    Flow,
     FlowState,
     Message,
     MessageState,
 )
 from ..models.sql import database_for, lease
 from ..snapshots import About, Subject
-from ..steps import Advance, Exit, Outcome, StepVisit, WaitUntil
+from ..steps import Exit, Outcome, StepVisit, WaitUntil
 from . import incentives, plans, worker
 from .decisions import Note, note_many
 
@@ -96,14 +97,12 @@ def advance(now: datetime, *, limit: int | None = None) -> int:
     """Move a batch of due enrollments as far as they can go; return how many were looked at."""
     general = triggers_settings()
     me = worker.name()
-    not_live = (
-        f"flow_id NOT IN (SELECT id FROM {_flow_table()} WHERE state <> '{FlowState.LIVE.value}')"
-    )
+    not_live = f"(SELECT id FROM {Flow._meta.db_table} WHERE state <> %s)"  # noqa: S608 - our own table
     ids = lease(
         Enrollment,
-        where=f"state = %s AND due_at <= %s AND {not_live} "
+        where=f"state = %s AND due_at <= %s AND flow_id NOT IN {not_live} "
         "AND (leased_until IS NULL OR leased_until < %s)",
-        params=[EnrollmentState.ACTIVE.value, now, now],
+        params=[EnrollmentState.ACTIVE.value, now, FlowState.LIVE.value, now],
         order_by="due_at, id",
         owner=me,
         until=now + general.lease_for,
@@ -112,19 +111,11 @@ def advance(now: datetime, *, limit: int | None = None) -> int:
     )
     if not ids:
         return 0
-    rows = list(
-        Enrollment.objects.filter(pk__in=ids).select_related("contact", "flow", "version")
-    )
+    rows = list(Enrollment.objects.filter(pk__in=ids).select_related("contact", "flow", "version"))
     poisoned = [row for row in rows if row.crashes > general.max_crashes]
     _hold(poisoned, "crashed", {"crashes": general.max_crashes}, now)
     _advance_rows([row for row in rows if row not in poisoned], now)
     return len(ids)
-
-
-def _flow_table() -> str:
-    from ..models import Flow
-
-    return Flow._meta.db_table
 
 
 def _advance_rows(rows: list[Enrollment], now: datetime) -> None:
@@ -152,7 +143,9 @@ def _set_aside(row: Enrollment, error: Exception, now: datetime) -> None:
     )
 
 
-def _hold(rows: Sequence[Enrollment], reason: str, compared: Mapping[str, Any], now: datetime) -> None:
+def _hold(
+    rows: Sequence[Enrollment], reason: str, compared: Mapping[str, Any], now: datetime
+) -> None:
     for row in rows:
         Enrollment.objects.filter(pk=row.pk).update(
             state=EnrollmentState.HELD, leased_until=None, lease_owner=""
@@ -363,7 +356,9 @@ def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> No
             Message.objects.filter(pk__in=candidates, state=MessageState.PLANNED)
             .exclude(
                 dispatches__state__in=[
-                    DispatchState.SENDING, DispatchState.SENT, DispatchState.UNKNOWN
+                    DispatchState.SENDING,
+                    DispatchState.SENT,
+                    DispatchState.UNKNOWN,
                 ]
             )
             .values_list("pk", flat=True)
