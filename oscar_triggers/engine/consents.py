@@ -243,9 +243,7 @@ def grant(
     actor_id: int | str | None = None,
 ) -> None:
     """Append a grant for a contact's point."""
-    _write_direct(
-        point, ConsentAction.GRANT, topic, words, source, now, source_detail, actor_id
-    )
+    _write_direct(point, ConsentAction.GRANT, topic, words, source, now, source_detail, actor_id)
 
 
 def withdraw(

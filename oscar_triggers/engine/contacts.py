@@ -221,9 +221,7 @@ def _told(one: _Known) -> dict[str, Any]:
     return told
 
 
-def _add_points(
-    known: Sequence[_Known], found: Sequence[Contact | None], now: datetime
-) -> None:
+def _add_points(known: Sequence[_Known], found: Sequence[Contact | None], now: datetime) -> None:
     wanted: dict[tuple[int, str, str], ContactPoint] = {}
     for one, contact in zip(known, found, strict=True):
         if contact is None:
@@ -284,9 +282,7 @@ def is_account(contact: Contact) -> bool:
     return contact.user_id is not None or contact.identity_key.startswith("user:")
 
 
-def _join_proved(
-    known: Sequence[_Known], found: list[Contact | None], now: datetime
-) -> None:
+def _join_proved(known: Sequence[_Known], found: list[Contact | None], now: datetime) -> None:
     """Join contacts of people who proved that an e-mail address is theirs."""
     proofs = {
         one.email: contact
@@ -308,14 +304,10 @@ def _join_proved(
         goals = joining.follow(
             Contact.objects.filter(pk__in={c.pk for c in found if c is not None})
         )
-        found[:] = _one_instance_each(
-            [goals[c.pk] if c is not None else None for c in found]
-        )
+        found[:] = _one_instance_each([goals[c.pk] if c is not None else None for c in found])
 
 
-def _pairs(
-    contact: Contact, sharing: Mapping[int, ContactPoint]
-) -> list[tuple[int, int]]:
+def _pairs(contact: Contact, sharing: Mapping[int, ContactPoint]) -> list[tuple[int, int]]:
     others = [point for pk, point in sorted(sharing.items()) if pk != contact.pk]
     guests = [point.contact_id for point in others if not is_account(point.contact)]
     if is_account(contact):
@@ -331,9 +323,7 @@ def _pairs(
     return [(winner_id, loser_id) for loser_id in losers]
 
 
-def _refresh(
-    known: Sequence[_Known], found: Sequence[Contact | None], now: datetime
-) -> None:
+def _refresh(known: Sequence[_Known], found: Sequence[Contact | None], now: datetime) -> None:
     """Keep what the newest act told: language, time zone, site, names."""
     changed: dict[int, Contact] = {}
     for one, contact in zip(known, found, strict=True):
@@ -349,6 +339,4 @@ def _refresh(
             contact.seen_at = now
             changed[contact.pk] = contact
     if changed:
-        Contact.objects.bulk_update(
-            [changed[pk] for pk in sorted(changed)], [*_FILLED, "seen_at"]
-        )
+        Contact.objects.bulk_update([changed[pk] for pk in sorted(changed)], [*_FILLED, "seen_at"])

@@ -138,7 +138,7 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
         if twin is not None:
             # One contact has an episode once: the one that is over gets a name of its own.
             over = twin if twin.pk in gone else enrollment
-            key = f"{over.episode_key[:_EPISODE_KEY_LENGTH - 22]}~{over.pk}"
+            key = f"{over.episode_key[: _EPISODE_KEY_LENGTH - 22]}~{over.pk}"
             Enrollment.objects.filter(pk=over.pk).update(episode_key=key)
         Enrollment.objects.filter(pk=enrollment.pk).update(contact=winner)
 

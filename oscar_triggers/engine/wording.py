@@ -111,7 +111,7 @@ def _topic_label(topic: str) -> str:
 def _find(text: Callable[[int | None], str], shown: str, site_id: int | None) -> Words | None:
     if not shown:
         return _words(text, "", site_id)
-    language, site, version = (shown.split("|") + ["", ""])[:3]
+    language, site, version = [*shown.split("|"), "", ""][:3]
     if not translation.check_for_language(language):
         return None
     words = _words(text, language, int(site) if site.isdecimal() and len(site) < 10 else None)

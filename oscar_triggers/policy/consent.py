@@ -112,9 +112,7 @@ def write_many(lines: Sequence[Line], now: datetime) -> int:
     ]
     written = insert_or_ignore(ConsentEvent, rows, conflict="dedup_key")
     if written:
-        transaction.on_commit(
-            lambda: _tell(lines), using=database_for(ConsentEvent), robust=True
-        )
+        transaction.on_commit(lambda: _tell(lines), using=database_for(ConsentEvent), robust=True)
     return written
 
 

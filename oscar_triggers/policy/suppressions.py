@@ -47,7 +47,9 @@ def suppressed_among(points: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
         channel__in={channel for channel, _hash in wanted},
         point_hash__in={point_hash for _channel, point_hash in wanted},
     ).values_list("channel", "point_hash", "reason")
-    return {(channel, hash_): reason for channel, hash_, reason in rows if (channel, hash_) in wanted}
+    return {
+        (channel, hash_): reason for channel, hash_, reason in rows if (channel, hash_) in wanted
+    }
 
 
 def lift(channel: str, point_hash: str) -> bool:
@@ -55,7 +57,5 @@ def lift(channel: str, point_hash: str) -> bool:
 
     For staff who know that the reason is gone; consent is not given back by it.
     """
-    deleted, _by_model = Suppression.objects.filter(
-        channel=channel, point_hash=point_hash
-    ).delete()
+    deleted, _by_model = Suppression.objects.filter(channel=channel, point_hash=point_hash).delete()
     return bool(deleted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -48,8 +47,14 @@ def say(
     consent.write_many(
         [
             consent.Line(
-                channel="email", point_hash=point, topic=topic, action=action, basis=basis,
-                source="test", occurred_at=NOW + timedelta(hours=hours), **values,
+                channel="email",
+                point_hash=point,
+                topic=topic,
+                action=action,
+                basis=basis,
+                source="test",
+                occurred_at=NOW + timedelta(hours=hours),
+                **values,
             )
         ],
         NOW + timedelta(days=30),
@@ -61,7 +66,11 @@ def ask(*, stream: str = "promotional", topic: str = "offers", point: str = ANNA
     [judged] = verdicts.judge_many(
         [
             verdicts.SendRequest(
-                message_id=1, contact_id=1, channel="email", point_hash=point, stream=stream,
+                message_id=1,
+                contact_id=1,
+                channel="email",
+                point_hash=point,
+                stream=stream,
                 topic=topic,
             )
         ],
@@ -122,7 +131,11 @@ def test_of_two_lines_of_one_moment_the_one_written_last_counts() -> None:
 
 def test_a_line_from_the_future_cannot_outlive_a_withdrawal() -> None:
     line = consent.Line(
-        channel="email", point_hash=ANNA, topic="offers", action=GRANT, source="test",
+        channel="email",
+        point_hash=ANNA,
+        topic="offers",
+        action=GRANT,
+        source="test",
         occurred_at=NOW + timedelta(days=365),
     )
     consent.write_many([line], NOW)
@@ -178,8 +191,12 @@ def test_a_batch_is_judged_by_two_queries_however_large(django_assert_num_querie
         say(GRANT, point=hash_)
     requests = [
         verdicts.SendRequest(
-            message_id=n, contact_id=n, channel="email", point_hash=hash_,
-            stream="promotional", topic="offers",
+            message_id=n,
+            contact_id=n,
+            channel="email",
+            point_hash=hash_,
+            stream="promotional",
+            topic="offers",
         )
         for n, hash_ in enumerate(hashes)
     ]
@@ -244,11 +261,6 @@ _LINES = st.lists(
 )
 
 
-@pytest.fixture
-def both_settings(settings: Any) -> Iterator[Any]:
-    yield settings
-
-
 @hypothesis_settings(
     max_examples=60,
     deadline=None,
@@ -256,11 +268,11 @@ def both_settings(settings: Any) -> Iterator[Any]:
 )
 @given(lines=_LINES, suppressed=st.booleans(), soft=st.booleans())
 def test_python_and_the_database_never_disagree(
-    both_settings: Any, lines: list[Any], suppressed: bool, soft: bool
+    settings: Any, lines: list[Any], suppressed: bool, soft: bool
 ) -> None:
     ConsentEvent.objects.all().delete()
     Suppression.objects.all().delete()
-    both_settings.OSCAR_TRIGGERS = {**both_settings.OSCAR_TRIGGERS, "SOFT_OPT_IN": soft}
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "SOFT_OPT_IN": soft}
     for action, basis, topic, hours in lines:
         say(action, basis=basis, topic=topic, hours=hours)
     if suppressed:

@@ -64,8 +64,20 @@ def test_a_phone_without_country_code_belongs_to_the_shops_region(settings: Any)
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "   ", "anna", "anna@", "@example.com", "a b@example.com", "a@b\nBcc: c@d.example",
-              "x@" + "y" * 320 + ".example", "anna@exa mple.com", "a@-.example", "a@\u0000.example"]
+    "typed",
+    [
+        "",
+        "   ",
+        "anna",
+        "anna@",
+        "@example.com",
+        "a b@example.com",
+        "a@b\nBcc: c@d.example",
+        "x@" + "y" * 320 + ".example",
+        "anna@exa mple.com",
+        "a@-.example",
+        "a@\u0000.example",
+    ],
 )
 def test_what_is_no_address_is_left_out_and_breaks_nothing(typed: str) -> None:
     assert resolve(email=typed) is None
@@ -100,8 +112,10 @@ def test_an_account_that_is_gone_by_now_leaves_what_a_guest_would_have_told(memb
 def test_a_batch_asks_the_same_number_of_queries_for_one_and_for_forty(
     django_assert_max_num_queries: Any, member: Any
 ) -> None:
-    people = [(Person(email=f"guest{n}@example.com", phone=f"+4420794600{n:02}"), 1)
-              for n in range(10, 50)]
+    people = [
+        (Person(email=f"guest{n}@example.com", phone=f"+4420794600{n:02}"), 1)
+        for n in range(10, 50)
+    ]
     with django_assert_max_num_queries(14):
         ids = contacts.resolve_many([*people, (Person(user_id=member.pk), 1)], NOW)
     assert len(set(ids)) == 41
@@ -129,8 +143,13 @@ def test_a_guest_who_logs_in_with_the_same_address_becomes_one_contact(member: A
     consent.write_many(
         [
             consent.Line(
-                channel="email", point_hash=hash_, topic="offers", action=ConsentAction.GRANT,
-                contact_id=guest, source="checkout", occurred_at=NOW,
+                channel="email",
+                point_hash=hash_,
+                topic="offers",
+                action=ConsentAction.GRANT,
+                contact_id=guest,
+                source="checkout",
+                occurred_at=NOW,
             )
         ],
         NOW,

@@ -45,8 +45,12 @@ def contact() -> int:
     consent.write_many(
         [
             consent.Line(
-                channel="email", point_hash=HASH, topic="offers", action=ConsentAction.GRANT,
-                contact_id=contact_id, source="checkout",
+                channel="email",
+                point_hash=HASH,
+                topic="offers",
+                action=ConsentAction.GRANT,
+                contact_id=contact_id,
+                source="checkout",
                 occurred_at=timezone.now() - timedelta(days=365),
             )
         ],
@@ -148,9 +152,7 @@ def test_the_button_on_the_page_does_the_same(mailbox: Client, letter: Message) 
     assert ConsentEvent.objects.latest("id").source == "unsubscribe_page"
 
 
-def test_order_letters_still_come(
-    mailbox: Client, letter: Message, contact: int
-) -> None:
+def test_order_letters_still_come(mailbox: Client, letter: Message, contact: int) -> None:
     orders = enroll(make_flow("order-news", stream="transactional"), contact, "order:1")
     confirmation = plan_message(orders, ADDRESS, stream="transactional")
     mailbox.post(url(letter), ONE_CLICK)
@@ -192,7 +194,8 @@ def test_the_page_offers_the_way_back_and_keeps_the_exact_words(
     page = mailbox.post(url(letter), ONE_CLICK).content.decode()
     shown = re.search(r'name="shown" value="([^"]+)"', page)
     words = re.search(r'id="again">([^<]+)<', page)
-    assert shown and words
+    assert shown
+    assert words
 
     response = mailbox.post(url(letter), {"action": "subscribe", "shown": shown[1]})
 
@@ -200,9 +203,12 @@ def test_the_page_offers_the_way_back_and_keeps_the_exact_words(
     assert allowed()
     line = ConsentEvent.objects.latest("id")
     assert (line.action, line.basis, line.text) == (
-        "grant", "consent", unescape(words[1]),
+        "grant",
+        "consent",
+        unescape(words[1]),
     )
-    assert line.text_version and line.language
+    assert line.text_version
+    assert line.language
 
     mailbox.post(url(letter), ONE_CLICK)
     assert not allowed(), "and leaving again works again"
@@ -273,7 +279,9 @@ def test_the_page_says_what_will_stop_and_what_will_not(mailbox: Client, letter:
     assert page.count("<button") == 1
 
 
-def test_a_test_letter_of_staff_unsubscribes_nobody(mailbox: Client, enrollment: Enrollment) -> None:
+def test_a_test_letter_of_staff_unsubscribes_nobody(
+    mailbox: Client, enrollment: Enrollment
+) -> None:
     message = plan_message(enrollment, ADDRESS, state=MessageState.SENT)
     Message.objects.filter(pk=message.pk).update(contact=None)
     assert mailbox.post(url(message), ONE_CLICK).status_code == 200
