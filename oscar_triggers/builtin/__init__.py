@@ -6,6 +6,6 @@ from importlib.util import find_spec
 
 def register() -> None:
     """Register the steps, conditions, channels and checks that ship."""
-    for name in ("checks", "conditions", "steps", "email"):
+    for name in ("checks", "conditions", "steps", "tags", "email"):
         if find_spec(f"{__name__}.{name}"):
             import_module(f"{__name__}.{name}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -18,10 +19,10 @@ from ..snapshots import Subject, Verdict
 
 CTX = "triggers"
 
-_COMPARISONS = {
-    "at_least": (pgettext_lazy(CTX, "is at least"), lambda left, right: left >= right),
-    "less_than": (pgettext_lazy(CTX, "is less than"), lambda left, right: left < right),
-    "equals": (pgettext_lazy(CTX, "is exactly"), lambda left, right: left == right),
+_COMPARISONS: dict[str, tuple[Any, Callable[[Any, Any], bool]]] = {
+    "at_least": (pgettext_lazy(CTX, "is at least"), operator.ge),
+    "less_than": (pgettext_lazy(CTX, "is less than"), operator.lt),
+    "equals": (pgettext_lazy(CTX, "is exactly"), operator.eq),
 }
 
 
@@ -67,10 +68,10 @@ class EventField(Condition):
         _label, compare = _COMPARISONS[self.comparison]
         try:
             return Verdict(
-                holds=bool(compare(Decimal(str(found)), Decimal(self.wanted))), compared=compared
+                holds=compare(Decimal(str(found)), Decimal(self.wanted)), compared=compared
             )
         except InvalidOperation:
-            return Verdict(holds=bool(compare(str(found), self.wanted)), compared=compared)
+            return Verdict(holds=compare(str(found), self.wanted), compared=compared)
 
 
 @conditions.register

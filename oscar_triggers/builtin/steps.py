@@ -128,9 +128,7 @@ class Branch(Step):
     icon: ClassVar[str] = "decimal"
     branches: ClassVar[tuple[str, ...]] = ("yes", "no")
 
-    condition: dict[str, Any] = option(
-        label=pgettext_lazy(CTX, "Question"), format="condition"
-    )
+    condition: dict[str, Any] = option(label=pgettext_lazy(CTX, "Question"), format="condition")
 
     def __post_init__(self) -> None:
         """Refuse a question that no installed app can answer."""

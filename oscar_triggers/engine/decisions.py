@@ -50,17 +50,13 @@ def note_many(notes: Sequence[Note], now: datetime) -> None:
 
 def note_again(note: Note, now: datetime) -> None:
     """Write a verdict that may repeat: the same one moves count and last_seen_at only."""
-    latest = (
-        Decision.objects.filter(
-            enrollment_id=note.enrollment_id,
-            message_id=note.message_id,
-            journal_entry_id=note.journal_entry_id,
-            flow_id=note.flow_id,
-            rule=note.rule,
-        )
-        .order_by("-pk")
-        .first()
-    )
+    about: dict[str, Any] = {
+        "enrollment_id": note.enrollment_id,
+        "message_id": note.message_id,
+        "journal_entry_id": note.journal_entry_id,
+        "flow_id": note.flow_id,
+    }
+    latest = Decision.objects.filter(rule=note.rule, **about).order_by("-pk").first()
     if latest and (latest.verdict, latest.reason) == (note.verdict, note.reason):
         Decision.objects.filter(pk=latest.pk).update(
             count=F("count") + 1, last_seen_at=now, compared=to_json(note.compared)

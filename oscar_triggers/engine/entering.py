@@ -61,7 +61,11 @@ def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
             ExitReason.GOAL,
             now,
             rule=one.event.kind,
-            compared={"event": one.event.kind, "about": str(one.about or ""), "at": one.occurred_at},
+            compared={
+                "event": one.event.kind,
+                "about": str(one.about or ""),
+                "at": one.occurred_at,
+            },
         )
 
 

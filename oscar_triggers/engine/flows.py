@@ -164,9 +164,9 @@ def archive(key: str, now: datetime, by: Any = None) -> Flow:
     """Switch a flow off: nobody enters any more, and those on their way are let out."""
     flow = get(key)
     Flow.objects.filter(pk=flow.pk).update(state=FlowState.ARCHIVED, paused_at=None)
-    ids = Enrollment.objects.filter(
-        flow_id=flow.pk, state__in=enrollments.UNFINISHED
-    ).values_list("pk", flat=True)
+    ids = Enrollment.objects.filter(flow_id=flow.pk, state__in=enrollments.UNFINISHED).values_list(
+        "pk", flat=True
+    )
     enrollments.exit_many(
         list(ids), ExitReason.CANCELLED, now, rule="switched_off", compared={"flow": key}
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connections, transaction
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F, Q, QuerySet
 
 from .. import channels, signals
 from ..channels import Channel, Outcome, Receipt
@@ -79,6 +79,11 @@ def _relaxed_durability() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET synchronous_commit")
+
+
+def _standing(flow_id: int | None) -> QuerySet[Flow]:
+    """Return the flow when it does not run, else nothing."""
+    return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
 
 
 class _Batch:
@@ -145,7 +150,7 @@ class _Batch:
             consent.allowed_condition(
                 one.row.channel, one.point_hash, message.stream, message.topic
             ),
-            ~Q(Exists(Flow.objects.filter(pk=message.flow_id).exclude(state=FlowState.LIVE))),
+            ~Q(Exists(_standing(message.flow_id))),
             pk=one.row.pk,
             state=DispatchState.LEASED,
             lease_owner=self.owner,
@@ -217,7 +222,7 @@ class _Batch:
         state, owner = Dispatch.objects.values_list("state", "lease_owner").get(pk=one.row.pk)
         if state != DispatchState.LEASED or owner != self.owner:
             return  # Cancelled or taken over; whoever did it wrote down why.
-        if Flow.objects.filter(pk=one.row.message.flow_id).exclude(state=FlowState.LIVE).exists():
+        if _standing(one.row.message.flow_id).exists():
             settling.requeue(one.row.pk, now)
             return
         [verdict] = verdicts.judge_many([self._request(one)], now)

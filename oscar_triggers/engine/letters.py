@@ -12,6 +12,7 @@ from ..channels import Parcel
 from ..conf import SiteSettings, site_settings
 from ..content import context, headers, links, rendering, wire
 from ..content.letters import CompiledLetter
+from ..content.values import to_json as values_to_json
 from ..models import Contact, Dispatch, Message, TemplateVersion
 from ..snapshots import Subject
 from . import incentives, templates
@@ -65,7 +66,9 @@ class Desk:
         """Fill one letter."""
         if given.unavailable:
             return NothingToSay(reason=given.unavailable)
-        version = self.version(job.message.template_id, job.contact.language)
+        template_id = job.message.template_id
+        assert template_id is not None
+        version = self.version(template_id, job.contact.language)
         site = site_settings(job.subject.site_id)
         values = {
             **context.merge(given.values, _common_values(job.message, job.contact, site)),
@@ -85,9 +88,7 @@ class Desk:
         for name, incentive in incentives.registry.items():
             options = job.message.options.get(name)
             if options:
-                promised[name] = incentive.grant(
-                    job.message.pk, job.contact.pk, options, self.now
-                )
+                promised[name] = incentive.grant(job.message.pk, job.contact.pk, options, self.now)
         return promised
 
     def _fill(
@@ -110,32 +111,34 @@ class Desk:
             flow_key=job.subject.flow_key,
             date=self.now,
         )
-        filled = rendering.prepare(
-            compiled, values, language=version.language, time_zone=job.contact.time_zone
-        )
-        letter = rendering.fill(compiled, filled)
-        envelope = wire.Envelope(
-            to=job.to,
-            from_=sender.from_email,
-            reply_to=job.message.options.get("reply_to") or sender.reply_to,
-            headers=fields,
-        )
+        language, time_zone = version.language, job.contact.time_zone
+        letter = rendering.fill(compiled, values, language=language, time_zone=time_zone)
+        reply_to = str(job.message.options.get("reply_to") or sender.reply_to)
         parcel = channels.Parcel(
             dispatch_id=job.dispatch.pk,
             to=job.to,
-            from_=envelope.from_,
-            reply_to=envelope.reply_to,
+            from_=sender.from_email,
+            reply_to=reply_to,
             subject=letter.subject,
             text=letter.text,
             html=letter.html,
             headers=fields,
-            raw=lambda: wire.wire_bytes(compiled, filled, envelope),
+            raw=lambda: wire.wire_bytes(
+                compiled,
+                values,
+                fields,
+                from_=sender.from_email,
+                to=job.to,
+                reply_to=reply_to,
+                language=language,
+                time_zone=time_zone,
+            ),
             metadata={"message": job.message.public_id, "flow": job.subject.flow_key},
         )
         return Composed(
             parcel=parcel,
             template_version_id=version.pk,
-            payload={"values": filled.to_json()},
+            payload={"values": values_to_json(values), "time_zone": time_zone},
             observed=observed,
         )
 

@@ -59,9 +59,7 @@ def _plan(version_id: int, content_hash: str) -> Plan:
     )
 
 
-def _link(
-    siblings: tuple[StepDefinition, ...], then: str, following: dict[str, str]
-) -> None:
+def _link(siblings: tuple[StepDefinition, ...], then: str, following: dict[str, str]) -> None:
     for index, step in enumerate(siblings):
         follower = siblings[index + 1].key if index + 1 < len(siblings) else then
         following[step.key] = follower

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ..models import (
     ContactPoint,
@@ -19,7 +20,7 @@ from ..models import (
 from ..policy import verdicts
 from ..snapshots import Subject
 from . import enrollments, hand_over, letters, plans, settling
-from .decisions import Note, note_again, note_many
+from .decisions import Note, note_again
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoi
 
 
 def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
-    failed: dict[int, tuple[str, object]] = {}
+    failed: dict[int, tuple[str, Mapping[str, Any]]] = {}
     by_version: dict[int, list[_Case]] = defaultdict(list)
     for case in cases:
         by_version[case.enrollment.version_id].append(case)
@@ -109,9 +110,7 @@ def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
         settling.settle_with_note(
             case.row, DispatchState.SKIPPED, now, rule=rule, reason="condition", compared=compared
         )
-        enrollments.exit_many(
-            [case.enrollment.pk], ExitReason.CONDITION, now, rule=rule
-        )
+        enrollments.exit_many([case.enrollment.pk], ExitReason.CONDITION, now, rule=rule)
     return wanted
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..content import rendering
 from ..content.letters import CompiledLetter, Letter
+from ..content.values import from_json
 from ..models import Message
 
 
@@ -23,4 +24,9 @@ def letter_of(message: Message) -> Letter | None:
     if message.template_version is None:
         return None
     compiled = CompiledLetter.from_json(message.template_version.compiled)
-    return rendering.fill(compiled, rendering.Filled.from_json(payload["values"]))
+    return rendering.fill(
+        compiled,
+        from_json(payload["values"]),
+        language=compiled.language,
+        time_zone=payload["time_zone"],
+    )

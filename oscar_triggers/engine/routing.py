@@ -54,7 +54,7 @@ def route(now: datetime, *, limit: int | None = None) -> int:
 def _route_alone(entry: JournalEntry, now: datetime) -> None:
     try:
         _route_entries([entry], now)
-    except Exception as error:  # noqa: BLE001 - set aside with its error, shown by triggers_doctor
+    except Exception as error:
         logger.exception("Journal entry %s cannot be routed.", entry.pk)
         JournalEntry.objects.filter(pk=entry.pk).update(
             error=f"{type(error).__name__}"[:500], leased_until=None
@@ -69,9 +69,7 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
                 readable.append((entry, events.from_payload(entry.kind, entry.payload)))
             except TriggersError as error:
                 JournalEntry.objects.filter(pk=entry.pk).update(error=str(error)[:500])
-        people = [
-            (Person.from_json(entry.person), entry.site_id) for entry, _event in readable
-        ]
+        people = [(Person.from_json(entry.person), entry.site_id) for entry, _event in readable]
         contact_ids = contacts.resolve_many(people, now)
         routed = [
             Routed(

@@ -154,7 +154,9 @@ def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> Non
     )
 
 
-def write_receipt(parties: Parties, receipt: Receipt, on_doubt: str, now: datetime) -> DispatchState:
+def write_receipt(
+    parties: Parties, receipt: Receipt, on_doubt: str, now: datetime
+) -> DispatchState:
     """Write what the provider said; return the state that the dispatch has now."""
     if receipt.outcome is Outcome.SENT:
         _sent(parties, receipt, now)

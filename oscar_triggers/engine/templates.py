@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
-
-
+from ..content.compiling import compile_letter
+from ..content.letters import LetterSource
 from ..exceptions import Problem, TemplateError, TriggersError
 from ..models import Owner, Template, TemplateVersion
 from ..models.sql import database_for
@@ -26,7 +26,7 @@ class NoSuchTemplate(TriggersError):
 def publish(
     key: str,
     name: str,
-    source: Any,
+    source: LetterSource,
     *,
     owner: str,
     by: Any = None,
@@ -39,8 +39,6 @@ def publish(
     Publishing the same text again returns the version that is live. Raises TemplateError with
     every problem of the text, or when another side owns the template and `take_over` is off.
     """
-    from ..content.compiling import compile_letter
-
     compiled = compile_letter(source)
     stored = {
         "subject": source.subject,
@@ -99,9 +97,7 @@ def template_id(key: str) -> int:
 def languages(key: str) -> list[str]:
     """Return the languages in which a template is published."""
     return sorted(
-        set(
-            TemplateVersion.objects.filter(template__key=key).values_list("language", flat=True)
-        )
+        set(TemplateVersion.objects.filter(template__key=key).values_list("language", flat=True))
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import channels
 from ..channels import Outcome, Parcel, Receipt
-from ..conf import site_settings
+from ..conf import SiteSettings, site_settings
 from ..content import headers, links, rendering
 from ..content.compiling import compile_letter
 from ..content.letters import LetterSource
@@ -51,19 +51,12 @@ def send_test(
     try:
         for address in addresses:
             public_id = random_id()
-            filled = rendering.prepare(
+            letter = rendering.fill(
                 compiled,
-                {
-                    **values,
-                    "links": {
-                        "basket": site.base_url,
-                        "unsubscribe": links.unsubscribe_url(site.base_url, public_id),
-                    },
-                },
+                {**values, "links": _links(site, public_id)},
                 language=source.language,
                 time_zone="",
             )
-            letter = rendering.fill(compiled, filled)
             subject = f"{MARK} {letter.subject}"
             message = Message.objects.create(
                 public_id=public_id,
@@ -74,9 +67,7 @@ def send_test(
                 due_at=now,
                 not_after=now,
                 site_id=site_id,
-                payload={
-                    "letter": {"subject": subject, "html": letter.html, "text": letter.text}
-                },
+                payload={"letter": {"subject": subject, "html": letter.html, "text": letter.text}},
             )
             dispatch = Dispatch.objects.create(
                 message=message,
@@ -114,6 +105,13 @@ def send_test(
     finally:
         channel.close()
     return receipts
+
+
+def _links(site: SiteSettings, public_id: str) -> dict[str, str]:
+    return {
+        "basket": site.base_url,
+        "unsubscribe": links.unsubscribe_url(site.base_url, public_id),
+    }
 
 
 def _write(message: Message, dispatch: Dispatch, receipt: Receipt, now: datetime) -> None:

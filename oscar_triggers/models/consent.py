@@ -83,7 +83,7 @@ class ConsentEvent(PrimaryModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write the line once; raises Immutable afterwards."""
-        if self.pk is not None and not self._state.adding:
+        if not self._state.adding:
             raise Immutable("The consent ledger is append-only; record a new consent event.")
         super().save(*args, **kwargs)
 

@@ -69,7 +69,10 @@ class Enrollment(PrimaryModel):
     watermarks = models.JSONField(default=dict, blank=True)
     site_id = models.IntegerField(null=True, blank=True)
     journal_entry = models.ForeignKey(
-        "oscar_triggers.JournalEntry", null=True, blank=True, on_delete=models.SET_NULL,
+        "oscar_triggers.JournalEntry",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="enrollments",
     )
     lease_owner = models.CharField(max_length=40, blank=True)

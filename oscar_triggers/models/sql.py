@@ -95,9 +95,9 @@ def lease(
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    column = model._meta.get_field(name).column
-    assert column is not None
-    return str(column)
+    field = model._meta.get_field(name)
+    assert isinstance(field, models.Field)
+    return str(field.column)
 
 
 def _quote(model: type[models.Model], names: str | Sequence[str]) -> str:
@@ -111,9 +111,7 @@ def _insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], confli
         return 0
     alias = database_for(model)
     connection = connections[alias]
-    fields = [
-        f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField)
-    ]
+    fields = [f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField)]
     per_statement = max(1, _MAX_VARIABLES // len(fields))
     if len(rows) > per_statement:
         return _insert(model, rows[:per_statement], conflict) + _insert(
