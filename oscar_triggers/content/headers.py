@@ -42,7 +42,7 @@ def letter_headers(
         ),
     }
     if stream == PROMOTIONAL:
-        url = unsubscribe_url or links.unsubscribe_url(base_url, public_id)
+        url = unsubscribe_url or links.unsubscribe_url(ascii_url(base_url), public_id)
         headers["List-Unsubscribe"] = f"<{url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         headers["List-Id"] = f"<{_label(topic) or 'letters'}.{host}>"
@@ -53,6 +53,15 @@ def host_of(base_url: str) -> str:
     """Return the host of a shop's address in ASCII, "localhost" when it has none."""
     host = urlsplit(base_url).hostname or "localhost"
     return ascii_domain(host)
+
+
+def ascii_url(base_url: str) -> str:
+    """Return a shop's address with its host in ASCII."""
+    if base_url.isascii():
+        return base_url
+    parts = urlsplit(base_url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{ascii_domain(parts.hostname or '')}{port}{parts.path}"
 
 
 def ascii_domain(domain: str) -> str:

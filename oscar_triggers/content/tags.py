@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import pgettext
+from django.utils.translation import pgettext, pgettext_lazy
 
+from ..conf import site_settings
 from ..exceptions import Problem
 from ..registry import Registry
 from .grammar import LOOP_FACTS, Piece, Tag, shorten
@@ -178,3 +179,69 @@ class _PathChecker:
         """Add a problem at a tag."""
         text = message % {"tag": shorten(tag.source), **values}
         self.problems.append(Problem(where=self.where, line=tag.line, message=text))
+
+
+def _shop_name(language: str) -> str:
+    return site_settings(None).shop_name or "Example shop"
+
+
+def _shop_url(language: str) -> str:
+    return site_settings(None).base_url or "https://shop.example"
+
+
+def _postal_address(language: str) -> str:
+    return site_settings(None).postal_address or "1 High Street, Example"
+
+
+_CONTACT = pgettext_lazy("triggers", "Recipient")
+_SHOP = pgettext_lazy("triggers", "Shop")
+_LINKS = pgettext_lazy("triggers", "Links")
+
+#: What the engine says in every letter.
+COMMON: tuple[MergeTag, ...] = (
+    MergeTag(
+        path="contact.first_name",
+        label=pgettext_lazy("triggers", "First name"),
+        group=_CONTACT,
+        sample="Sasha",
+    ),
+    MergeTag(
+        path="contact.last_name",
+        label=pgettext_lazy("triggers", "Last name"),
+        group=_CONTACT,
+        sample="Petrova",
+    ),
+    MergeTag(
+        path="shop.name",
+        label=pgettext_lazy("triggers", "Name of the shop"),
+        group=_SHOP,
+        sample=_shop_name,
+    ),
+    MergeTag(
+        path="shop.url",
+        label=pgettext_lazy("triggers", "Address of the shop's home page"),
+        group=_SHOP,
+        sample=_shop_url,
+    ),
+    MergeTag(
+        path="shop.postal_address",
+        label=pgettext_lazy("triggers", "Postal address of the shop"),
+        group=_SHOP,
+        sample=_postal_address,
+    ),
+    MergeTag(
+        path="links.basket",
+        label=pgettext_lazy("triggers", "Link back to the basket"),
+        group=_LINKS,
+        sample=_shop_url,
+        about_types=frozenset({"basket"}),
+    ),
+    MergeTag(
+        path="links.unsubscribe",
+        label=pgettext_lazy("triggers", "Link to unsubscribe"),
+        group=_LINKS,
+        sample=_shop_url,
+    ),
+)
+
+register_tags(COMMON)

@@ -15,6 +15,7 @@ from email.utils import formataddr, parseaddr
 from functools import lru_cache
 from typing import Any
 
+from .headers import ascii_domain
 from .letters import CompiledLetter
 from .rendering import Renderer, parts_of
 from .values import formatter, one_line
@@ -27,6 +28,7 @@ _BOUNDARY = "=_letter_part"
 _LONE_NEWLINE = re.compile(r"(?<!\r)\n")
 _PLAIN = re.compile(r"[ -<>-~]{0,74}\Z")
 _LONGEST_HEADER = 998
+_BARE_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\U0010ffff]+\Z")
 
 
 def wire_bytes(
@@ -117,6 +119,17 @@ def header(name: str, value: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def address(text: str) -> str:
-    """Return an address as a header holds it: the name encoded, the rest as it is."""
-    name, point = parseaddr(text)
-    return formataddr((name, point), charset="utf-8") if name else (point or text)
+    """Return an address as a header holds it: its name encoded, its domain in ASCII."""
+    name, _point = parseaddr(text)
+    point = envelope_address(text)
+    return formataddr((name, point), charset="utf-8") if name else point
+
+
+@lru_cache(maxsize=1_024)
+def envelope_address(text: str) -> str:
+    """Return the bare address of "Name <address>", its domain in ASCII; raises ValueError."""
+    _name, point = parseaddr(text)
+    local, at, domain = point.rpartition("@")
+    if not at or not _BARE_ADDRESS.match(local):
+        raise ValueError("This is not an e-mail address.")
+    return f"{local}@{ascii_domain(domain)}"

@@ -1,0 +1,84 @@
+"""What mail servers and providers say, as receipts; never with the address in it."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from enum import StrEnum
+
+from ..channels import Outcome, Parcel, Receipt
+
+_ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+")
+_MAILBOX_DOES_NOT_EXIST = re.compile(r"\s*5\.1\.\d")
+_CLOSING = 421
+
+
+class Stage(StrEnum):
+    """How far a hand-over had come when the server answered."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+def receipt(
+    parcel: Parcel, outcome: Outcome, detail: str = "", *, provider: str, **more: object
+) -> Receipt:
+    """Return a receipt whose detail is free of addresses."""
+    point_is_dead = bool(more.get("point_is_dead"))
+    return Receipt(
+        dispatch_id=parcel.dispatch_id,
+        outcome=outcome,
+        provider=provider,
+        provider_id=str(more.get("provider_id", ""))[:200],
+        detail=without_addresses(detail)[:500],
+        point_is_dead=point_is_dead,
+    )
+
+
+def without_addresses(text: str) -> str:
+    """Return what a server said, on one line, with “…” for every address."""
+    return " ".join(_ADDRESS.sub("…", text).split())
+
+
+def for_reply(
+    parcel: Parcel, stage: Stage, code: int, said: bytes | str, *, provider: str
+) -> Receipt:
+    """Return the receipt of an SMTP reply.
+
+    A recipient or a text refused with 5xx is refused for good. A refused sender is the shop's
+    own fault and can be mended, so it is worth another try, as every 4xx is.
+    """
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    detail = f"{stage.value}: {code} {text}"
+    if stage is Stage.CONTENT and 200 <= code < 300:
+        return receipt(
+            parcel,
+            Outcome.SENT,
+            f"{code} {text}",
+            provider=provider,
+            provider_id=parcel.headers.get("Message-ID", "").strip("<>"),
+        )
+    if code < 500 or stage is Stage.SENDER:
+        return receipt(parcel, Outcome.FAILED, detail, provider=provider)
+    dead = stage is Stage.RECIPIENT and bool(_MAILBOX_DOES_NOT_EXIST.match(text))
+    return receipt(parcel, Outcome.REFUSED, detail, provider=provider, point_is_dead=dead)
+
+
+def for_smtp_error(parcel: Parcel, error: smtplib.SMTPException, *, provider: str) -> Receipt | None:
+    """Return the receipt of a refusal that smtplib raised; None when the connection broke."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, said = next(iter(error.recipients.values()))
+        return for_reply(parcel, Stage.RECIPIENT, code, said, provider=provider)
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return for_reply(parcel, Stage.SENDER, error.smtp_code, error.smtp_error, provider=provider)
+    if isinstance(error, smtplib.SMTPDataError):
+        return for_reply(parcel, Stage.CONTENT, error.smtp_code, error.smtp_error, provider=provider)
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return None
+    return receipt(parcel, Outcome.FAILED, type(error).__name__, provider=provider)
+
+
+def is_closing(code: int) -> bool:
+    """Return whether a reply says that the server ends the connection."""
+    return code == _CLOSING
