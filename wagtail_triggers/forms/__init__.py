@@ -1,0 +1,1 @@
+"""The forms of drafts: what may be saved, and what may be published."""

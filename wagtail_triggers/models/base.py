@@ -1,0 +1,65 @@
+"""What both kinds of drafts share: they are live exactly as far as the engine took them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import models, transaction
+from oscar_triggers.exceptions import ProblemsError
+from wagtail.models import (
+    DraftStateMixin,
+    LockableMixin,
+    PreviewableMixin,
+    RevisionMixin,
+    WorkflowMixin,
+)
+
+from ..publishing import SCHEDULED
+
+logger = logging.getLogger("wagtail_triggers")
+
+
+class EngineDraft(
+    PreviewableMixin, WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, models.Model
+):
+    """A draft whose published text is an immutable version in the engine.
+
+    Publishing a draft saves every column of its row, so nothing operational may stand here:
+    counters and whether a flow is paused are the engine's.
+    """
+
+    class Meta:
+        abstract = True
+
+    def hand_to_engine(self, by: Any) -> None:
+        """Publish this text in the engine; raises ProblemsError."""
+        raise NotImplementedError
+
+    def take_from_engine(self, by: Any) -> None:
+        """Withdraw the text from the engine."""
+        raise NotImplementedError
+
+    def publish(self, revision: Any, user: Any = None, **kwargs: Any) -> None:
+        """Publish a revision here and in the engine, both or neither; raises ProblemsError.
+
+        A revision that was scheduled and is refused when its time comes stays a draft: raising
+        would keep `publish_scheduled` from every other draft.
+        """
+        try:
+            with transaction.atomic():
+                super().publish(revision, user=user, **kwargs)
+                published = type(self)._default_manager.get(pk=self.pk)
+                if published.live and published.live_revision_id == revision.pk:
+                    published.hand_to_engine(user)
+        except ProblemsError as error:
+            if kwargs.get("log_action") != SCHEDULED:
+                raise
+            type(revision).objects.filter(pk=revision.pk).update(approved_go_live_at=None)
+            logger.error("%s was not published as scheduled: %s", self, error)
+
+    def unpublish(self, set_expired: bool = False, commit: bool = True, **kwargs: Any) -> None:
+        """Unpublish here and in the engine."""
+        with transaction.atomic():
+            super().unpublish(set_expired=set_expired, commit=commit, **kwargs)
+            self.take_from_engine(kwargs.get("user"))

@@ -1,0 +1,92 @@
+"""The editor's side of a letter's template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import pgettext_lazy
+from oscar_triggers.models import Owner, Template
+from wagtail.locks import BaseLock
+
+from ..forms.templates import TemplateForm
+from ..locks import FileLock
+from ..permissions import TAKE_OVER_TEMPLATE
+from ..previews import MODES, preview_letter
+from ..publishing import publish_template
+from .base import EngineDraft
+
+CTX = "triggers"
+
+
+class TemplateDraft(EngineDraft):
+    """One letter in one language; letters with the same key are each other's translations."""
+
+    name = models.CharField(pgettext_lazy(CTX, "name"), max_length=200)
+    key = models.SlugField(
+        pgettext_lazy(CTX, "key"),
+        max_length=80,
+        help_text=pgettext_lazy(
+            CTX, "The same for all languages of one letter. It cannot change once published."
+        ),
+    )
+    language = models.CharField(pgettext_lazy(CTX, "language"), max_length=20)
+    subject = models.CharField(pgettext_lazy(CTX, "subject"), max_length=255)
+    preheader = models.CharField(
+        pgettext_lazy(CTX, "preheader"),
+        max_length=255,
+        blank=True,
+        help_text=pgettext_lazy(CTX, "What inboxes show after the subject."),
+    )
+    body = models.TextField(pgettext_lazy(CTX, "body"))
+    text = models.TextField(
+        pgettext_lazy(CTX, "plain text"),
+        blank=True,
+        help_text=pgettext_lazy(CTX, "Left empty, it is made from the body."),
+    )
+
+    base_form_class = TemplateForm
+
+    preview_modes = MODES
+
+    class Meta:
+        verbose_name = pgettext_lazy(CTX, "template")
+        verbose_name_plural = pgettext_lazy(CTX, "templates")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "language"],
+                name="triggers_template_draft_once",
+                violation_error_message=pgettext_lazy(
+                    CTX, "There is already a template with this key in this language."
+                ),
+            )
+        ]
+        permissions = [
+            ("send_test_templatedraft", "Can send themselves test letters"),
+            ("take_over_templatedraft", "Can take templates over from files"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.language})" if self.language else self.name
+
+    def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
+        """Show the letter as it would arrive, or what is wrong with it."""
+        return preview_letter(request, self, mode_name)
+
+    def get_lock(self) -> BaseLock | None:
+        """Lock what a file owns."""
+        if Template.objects.filter(key=self.key, owner=Owner.FILE).exists():
+            return FileLock(
+                self,
+                take_over_url_name="wagtail_triggers:take_over_template",
+                permission=TAKE_OVER_TEMPLATE,
+            )
+        return super().get_lock()
+
+    def hand_to_engine(self, by: Any) -> None:
+        """Compile and publish this text as a template version."""
+        publish_template(self, by=by)
+
+    def take_from_engine(self, by: Any) -> None:
+        """Leave published versions: messages that were sent stand on them."""

@@ -1,0 +1,108 @@
+"""Whom a preview or a test letter is filled for: a sample, or a basket of the shop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import pgettext, pgettext_lazy
+from oscar_triggers.content import context, tags
+from oscar_triggers.models import BasketWatch
+from oscar_triggers.snapshots import About, Subject
+
+CTX = "triggers"
+BASKETS_OFFERED = 10
+#: What a preview never takes from the basket's owner unless the editor may see it.
+PERSONAL = ("contact",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewValues:
+    """What to fill a preview with."""
+
+    values: dict[str, Any]
+    time_zone: str = ""
+    #: Said above the preview when the choice could not be honoured.
+    note: str = ""
+
+
+def preview_choices() -> list[tuple[str, Any]]:
+    """Return a sample and the baskets that were changed last, without names."""
+    now = timezone.now()
+    recent = (
+        BasketWatch.objects.filter(closed_at=None, changed_at__isnull=False)
+        .order_by("-changed_at")
+        .values_list("basket_id", "changed_at")[:BASKETS_OFFERED]
+    )
+    return [
+        ("", pgettext_lazy(CTX, "Sample data")),
+        *(
+            (
+                f"basket:{basket_id}",
+                pgettext(CTX, "Basket %(number)s, changed %(time)s ago")
+                % {"number": basket_id, "time": timesince(changed_at, now, depth=1)},
+            )
+            for basket_id, changed_at in recent
+        ),
+    ]
+
+
+def sample_values(language: str) -> dict[str, Any]:
+    """Return samples of every merge tag that is registered."""
+    values: dict[str, Any] = {}
+    types = {kind for tag in tags.registry.values() for kind in tag.about_types}
+    for about_type in sorted(types) or [""]:
+        values = context.merge(values, tags.samples(about_type, language))
+    return values
+
+
+def preview_values(
+    chosen: str, language: str, *, personal: bool, now: datetime
+) -> PreviewValues:
+    """Return what to fill a preview with; `personal` allows the real person's name."""
+    sample = sample_values(language)
+    about_type, _, about_id = chosen.partition(":")
+    if about_type != "basket" or not about_id.isdigit():
+        return PreviewValues(values=sample)
+    watch = (
+        BasketWatch.objects.filter(basket_id=int(about_id)).select_related("contact").first()
+    )
+    if watch is None:
+        return PreviewValues(
+            values=sample, note=pgettext(CTX, "This basket is gone; sample data is shown.")
+        )
+    (given,) = context.provide_many([_subject(watch, language, now)], now)
+    if given.unavailable:
+        return PreviewValues(
+            values=sample,
+            note=pgettext(
+                CTX, "There is nothing to say about this basket any more; sample data is shown."
+            ),
+        )
+    real = {name: value for name, value in given.values.items() if name not in PERSONAL}
+    if personal and watch.contact is not None:
+        real["contact"] = {
+            "first_name": watch.contact.first_name,
+            "last_name": watch.contact.last_name,
+        }
+    # A list of the sample must not lend its items to a real basket: merge() replaces lists.
+    return PreviewValues(values=context.merge(sample, real), time_zone=watch.time_zone)
+
+
+def _subject(watch: BasketWatch, language: str, now: datetime) -> Subject:
+    return Subject(
+        enrollment_id=0,
+        flow_id=0,
+        flow_key="",
+        contact_id=watch.contact_id or 0,
+        user_id=watch.contact.user_id if watch.contact is not None else None,
+        about=About(type="basket", id=str(watch.basket_id)),
+        language=language,
+        time_zone=watch.time_zone,
+        site_id=watch.site_id,
+        entered_at=now,
+        clock_at=now,
+    )

@@ -1,0 +1,134 @@
+"""A letter as it would arrive, for the preview panel; a broken one shows what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import pgettext_lazy
+from oscar_triggers.content import compiling, rendering
+from oscar_triggers.content.letters import Letter
+from oscar_triggers.exceptions import Problem, TemplateError
+
+from .people import PreviewValues, preview_values
+from .permissions import VIEW_PERSONAL_DATA
+from .publishing import letter_source
+
+CTX = "triggers"
+
+LIGHT, DARK, TEXT, MJML = "light", "dark", "text", "mjml"
+MODES = [
+    (LIGHT, pgettext_lazy(CTX, "Light")),
+    (DARK, pgettext_lazy(CTX, "Dark")),
+    (TEXT, pgettext_lazy(CTX, "Plain text")),
+    (MJML, pgettext_lazy(CTX, "MJML source")),
+]
+#: An author's HTML shows pictures and styles; it runs nothing and sends nothing anywhere.
+LETTER_POLICY = (
+    "default-src 'none'; img-src * data:; style-src 'unsafe-inline' *; font-src *; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+#: The same for letters that were sent, which also get an origin of their own.
+SANDBOX_POLICY = f"sandbox allow-popups; {LETTER_POLICY}"
+
+FIELD_LABELS = {
+    "subject": pgettext_lazy(CTX, "Subject"),
+    "preheader": pgettext_lazy(CTX, "Preheader"),
+    "body": pgettext_lazy(CTX, "Body"),
+    "text": pgettext_lazy(CTX, "Plain text"),
+}
+
+_DARK_QUERY = re.compile(r"@media[^{]*prefers-color-scheme\s*:\s*dark[^{]*", re.IGNORECASE)
+_BODY = re.compile(r"<body[^>]*>", re.IGNORECASE)
+_LINES_AROUND = 2
+
+
+def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
+    """Show a template draft in one of MODES."""
+    if mode == MJML:
+        lines = draft.body.splitlines()
+        response: HttpResponse = TemplateResponse(
+            request, "wagtail_triggers/letter_source.html", {"lines": lines}
+        )
+        return _guarded(response)
+    chosen = preview_values(
+        getattr(draft, "preview_as", ""),
+        draft.language,
+        personal=_may_see_people(request),
+        now=timezone.now(),
+    )
+    try:
+        letter = fill_draft(draft, chosen)
+    except TemplateError as error:
+        return _guarded(
+            TemplateResponse(
+                request,
+                "wagtail_triggers/letter_problems.html",
+                {"problems": [_shown(problem, draft) for problem in error.problems]},
+            )
+        )
+    if mode == TEXT:
+        return _guarded(
+            TemplateResponse(
+                request,
+                "wagtail_triggers/letter_text.html",
+                {"letter": letter, "note": chosen.note},
+            )
+        )
+    head = render_to_string(
+        "wagtail_triggers/letter_head.html",
+        {"letter": letter, "note": chosen.note, "dark": mode == DARK},
+    )
+    return _guarded(HttpResponse(_below_head(in_scheme(letter.html, dark=mode == DARK), head)))
+
+
+def fill_draft(draft: Any, chosen: PreviewValues) -> Letter:
+    """Compile a draft in a process of its own and fill it; raises TemplateError."""
+    compiled = compiling.compile_in_subprocess(letter_source(draft))
+    return rendering.fill(
+        compiled, chosen.values, language=draft.language, time_zone=chosen.time_zone
+    )
+
+
+def in_scheme(html: str, *, dark: bool) -> str:
+    """Make a letter's dark styles count always, or never: a frame cannot choose its scheme."""
+    return _DARK_QUERY.sub("@media all " if dark else "@media not all ", html)
+
+
+def _below_head(html: str, head: str) -> str:
+    match = _BODY.search(html)
+    if match is None:
+        return head + html
+    return html[: match.end()] + head + html[match.end() :]
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    response["Content-Security-Policy"] = LETTER_POLICY
+    return response
+
+
+def _may_see_people(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return user is not None and bool(user.has_perm(VIEW_PERSONAL_DATA))
+
+
+def _shown(problem: Problem, draft: Any) -> dict[str, Any]:
+    """Return a problem with the lines around it."""
+    text = str(getattr(draft, problem.where, "")) if problem.where in FIELD_LABELS else ""
+    lines = text.splitlines()
+    first = max(problem.line - _LINES_AROUND, 1)
+    around = [
+        {"number": number, "text": lines[number - 1], "here": number == problem.line}
+        for number in range(first, min(problem.line + _LINES_AROUND, len(lines)) + 1)
+        if problem.line
+    ]
+    return {
+        "where": FIELD_LABELS.get(problem.where, problem.where),
+        "line": problem.line,
+        "message": problem.message,
+        "around": around,
+    }

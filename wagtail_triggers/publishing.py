@@ -1,0 +1,61 @@
+"""Hands published drafts to the engine and takes unpublished flows out of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from oscar_triggers.content.letters import LetterSource
+from oscar_triggers.engine import flows, templates
+from oscar_triggers.models import Flow, FlowState, FlowVersion, Owner, TemplateVersion
+
+from .compiler import Draft, to_definition
+
+logger = logging.getLogger("wagtail_triggers")
+
+#: How Wagtail names publishing by `publish_scheduled`, where nobody waits for an answer.
+SCHEDULED = "wagtail.publish.scheduled"
+
+
+def publish_flow(draft: Draft, *, by: Any = None, now: datetime | None = None) -> FlowVersion:
+    """Publish a draft as a flow version; raises DefinitionError."""
+    return flows.publish(
+        to_definition(draft), owner=Owner.EDITOR, by=by, now=now or timezone.now()
+    )
+
+
+def archive_flow(key: str, *, by: Any = None, now: datetime | None = None) -> None:
+    """Switch a flow off, if it was ever published."""
+    if Flow.objects.filter(key=key).exclude(state=FlowState.ARCHIVED).exists():
+        flows.archive(key, now or timezone.now(), by)
+
+
+def letter_source(draft: Any) -> LetterSource:
+    """Return a template draft as the source of a letter."""
+    return LetterSource(
+        subject=draft.subject,
+        preheader=draft.preheader,
+        body=draft.body,
+        text=draft.text,
+        language=draft.language,
+    )
+
+
+def publish_template(draft: Any, *, by: Any = None, now: datetime | None = None) -> TemplateVersion:
+    """Compile and publish a template draft; raises TemplateError."""
+    return templates.publish(
+        draft.key,
+        draft.name,
+        letter_source(draft),
+        owner=Owner.EDITOR,
+        by=by,
+        now=now or timezone.now(),
+    )
+
+
+def language_choices() -> list[tuple[str, Any]]:
+    """Return the languages that letters can be written in."""
+    return list(settings.LANGUAGES)

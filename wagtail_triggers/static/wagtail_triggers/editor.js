@@ -1,0 +1,85 @@
+/* The editor's two small behaviours; both post the form as it stands on the screen. */
+(() => {
+  const { Controller } = window.StimulusModule;
+
+  const post = (url, data) =>
+    fetch(url, {
+      method: 'POST',
+      body: data,
+      credentials: 'same-origin',
+      headers: { 'X-Requested-With': 'XMLHttpRequest' },
+    });
+
+  /* Counts again what waits whenever what starts the flow was changed. */
+  class ForecastController extends Controller {
+    static values = { url: String };
+
+    static targets = ['output'];
+
+    connect() {
+      this.form = this.element.closest('form');
+      if (!this.form) return;
+      this.seen = this.signature();
+      this.later = () => {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.refresh(), 700);
+      };
+      // Adding and removing blocks moves hidden inputs without an input event.
+      ['input', 'change', 'click'].forEach((name) =>
+        this.form.addEventListener(name, this.later),
+      );
+    }
+
+    disconnect() {
+      clearTimeout(this.timer);
+      if (!this.form) return;
+      ['input', 'change', 'click'].forEach((name) =>
+        this.form.removeEventListener(name, this.later),
+      );
+    }
+
+    signature() {
+      return JSON.stringify(
+        [...new FormData(this.form)].filter(
+          ([name]) =>
+            name === 'key' ||
+            name === 'include_waiting' ||
+            name.startsWith('trigger-'),
+        ),
+      );
+    }
+
+    async refresh() {
+      const signature = this.signature();
+      if (signature === this.seen) return;
+      this.seen = signature;
+      const response = await post(this.urlValue, new FormData(this.form));
+      // The answer is the server's own escaped template.
+      if (response.ok) this.outputTarget.innerHTML = await response.text();
+    }
+  }
+
+  class TestController extends Controller {
+    static values = { url: String, failed: String };
+
+    static targets = ['address', 'button', 'answer'];
+
+    async send() {
+      const data = new FormData(this.element.closest('form'));
+      data.set('test_address', this.addressTarget.value);
+      this.buttonTarget.disabled = true;
+      this.answerTarget.textContent = '…';
+      try {
+        const response = await post(this.urlValue, data);
+        this.answerTarget.textContent = (await response.json()).message;
+      } catch {
+        this.answerTarget.textContent = this.failedValue;
+      } finally {
+        this.buttonTarget.disabled = false;
+      }
+    }
+  }
+
+  window.wagtail.app.register('triggers-forecast', ForecastController);
+  window.wagtail.app.register('triggers-test', TestController);
+})();

@@ -1,0 +1,1 @@
+"""Views beside the viewsets': each one checks its own permission."""

@@ -1,0 +1,30 @@
+"""Who may come in: admin URLs of an app are open to every admin user unless they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+View = Callable[..., HttpResponse]
+
+
+def requires(*wanted: str, any_of: tuple[str, ...] = ()) -> Callable[[View], View]:
+    """Let in who has every wanted permission, and one of `any_of` where there are some."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = request.user
+            if not all(user.has_perm(name) for name in wanted):
+                raise PermissionDenied
+            if any_of and not any(user.has_perm(name) for name in any_of):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate

@@ -1,0 +1,150 @@
+"""Pausing, resuming and taking over flows; what publishing one would do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import quote
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_POST
+from oscar_triggers.engine import flows
+from oscar_triggers.exceptions import ProblemsError
+from oscar_triggers.models import Flow, Owner
+from wagtail.admin.utils import get_valid_next_url_from_request
+from wagtail.log_actions import log
+
+from ..forecast import forecast
+from ..models import FlowDraft
+from ..ownership import flows_in_files, take_over_flow, templates_in_files
+from ..permissions import PAUSE_FLOW, TAKE_OVER_FLOW
+from .access import requires
+
+CTX = "triggers"
+CHANGE = "wagtail_triggers.change_flowdraft"
+ADD = "wagtail_triggers.add_flowdraft"
+VIEW = "wagtail_triggers.view_flowdraft"
+
+
+@require_POST
+@requires(PAUSE_FLOW)
+def pause(request: HttpRequest, key: str) -> HttpResponse:
+    """Stop a flow where it stands."""
+    flow = get_object_or_404(Flow, key=key)
+    flows.pause(key, timezone.now(), request.user)
+    _log(request, key, "wagtail_triggers.pause")
+    messages.success(
+        request,
+        pgettext(
+            CTX, "“%(flow)s” is paused: nobody enters, moves on or gets a message until you resume."
+        )
+        % {"flow": flow.name},
+    )
+    return _back(request, key)
+
+
+@require_POST
+@requires(PAUSE_FLOW)
+def resume(request: HttpRequest, key: str) -> HttpResponse:
+    """Let a paused flow go on."""
+    flow = get_object_or_404(Flow, key=key)
+    flows.resume(key, timezone.now(), request.user)
+    _log(request, key, "wagtail_triggers.resume")
+    messages.success(
+        request,
+        pgettext(CTX, "“%(flow)s” goes on; messages that became too late are not sent.")
+        % {"flow": flow.name},
+    )
+    return _back(request, key)
+
+
+@require_POST
+@requires(TAKE_OVER_FLOW)
+def take_over(request: HttpRequest, key: str) -> HttpResponse:
+    """Make the editor own a flow that a file owned."""
+    get_object_or_404(Flow, key=key, owner=Owner.FILE)
+    try:
+        draft = take_over_flow(key, by=request.user)
+    except ProblemsError as error:
+        messages.error(request, str(error))
+        return redirect("wagtail_triggers:files")
+    log(draft, "wagtail_triggers.take_over", user=request.user)
+    messages.success(
+        request,
+        pgettext(
+            CTX, "“%(flow)s” is written here from now on; its file is not read any more."
+        )
+        % {"flow": draft.name},
+    )
+    return redirect(_edit_url(draft))
+
+
+@require_GET
+@requires(any_of=(ADD, CHANGE, VIEW))
+def files(request: HttpRequest) -> HttpResponse:
+    """List the flows and templates that files own."""
+    return TemplateResponse(
+        request,
+        "wagtail_triggers/files.html",
+        {
+            "page_title": pgettext(CTX, "Kept in files"),
+            "header_icon": "doc-full-inverse",
+            "breadcrumbs_items": [
+                {"url": reverse("wagtailadmin_home"), "label": pgettext(CTX, "Home")},
+                {
+                    "url": reverse(FlowDraft.snippet_viewset.get_url_name("list")),
+                    "label": pgettext(CTX, "Flows"),
+                },
+                {"url": "", "label": pgettext(CTX, "Kept in files")},
+            ],
+            "flows": flows_in_files(),
+            "templates": templates_in_files(),
+            "may_take_flows": request.user.has_perm(TAKE_OVER_FLOW),
+            "may_take_templates": request.user.has_perm("wagtail_triggers.take_over_templatedraft"),
+        },
+    )
+
+
+@require_POST
+@requires(any_of=(ADD, CHANGE))
+def show_forecast(request: HttpRequest, pk: str = "") -> HttpResponse:
+    """Say what publishing the form as it stands on the screen would do; saves nothing."""
+    draft = get_object_or_404(FlowDraft, pk=pk) if pk else FlowDraft()
+    form_class: Any = FlowDraft.get_edit_handler().get_form_class()
+    form = form_class(request.POST, instance=draft, for_user=request.user)
+    form.defer_required_fields()
+    form.is_valid()
+    for name in ("key", "trigger", "include_waiting"):
+        if name in form.cleaned_data:
+            setattr(draft, name, form.cleaned_data[name])
+    return TemplateResponse(
+        request,
+        "wagtail_triggers/forecast.html",
+        {"forecast": forecast(draft, timezone.now())},
+    )
+
+
+def _log(request: HttpRequest, key: str, action: str) -> None:
+    draft = FlowDraft.objects.filter(key=key).first()
+    if draft is not None:
+        log(draft, action, user=request.user)
+
+
+def _edit_url(draft: FlowDraft) -> str:
+    return reverse(draft.snippet_viewset.get_url_name("edit"), args=[quote(draft.pk)])
+
+
+def _back(request: HttpRequest, key: str) -> HttpResponse:
+    """Return to where the button stood."""
+    wanted = get_valid_next_url_from_request(request)
+    if wanted:
+        return redirect(wanted)
+    draft = FlowDraft.objects.filter(key=key).first()
+    if draft is not None and request.user.has_perm(CHANGE):
+        return redirect(_edit_url(draft))
+    return redirect(FlowDraft.snippet_viewset.get_url_name("list"))

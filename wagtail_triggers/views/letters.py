@@ -1,0 +1,128 @@
+"""Test letters, taking templates over, and letters as they were sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import quote
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import pgettext
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_POST
+from oscar_triggers.channels import Outcome
+from oscar_triggers.engine import trials
+from oscar_triggers.exceptions import ProblemsError, TemplateError, TriggersError
+from oscar_triggers.models import Message, Owner, Template
+from wagtail.log_actions import log
+
+from ..conversation import letter_of
+from ..models import TemplateDraft
+from ..ownership import take_over_template
+from ..people import preview_values
+from ..permissions import SEND_TEST, TAKE_OVER_TEMPLATE, VIEW_MESSAGES, VIEW_PERSONAL_DATA
+from ..previews import SANDBOX_POLICY
+from ..publishing import letter_source
+from .access import requires
+
+CTX = "triggers"
+CHANGE = "wagtail_triggers.change_templatedraft"
+ADD = "wagtail_triggers.add_templatedraft"
+PUBLISH = "wagtail_triggers.publish_templatedraft"
+
+
+@require_POST
+@requires(SEND_TEST, any_of=(ADD, CHANGE))
+def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
+    """Send the letter in the form, saved or not; to others than oneself only publishers may."""
+    user: Any = request.user
+    to = user.email
+    if user.has_perm(PUBLISH):
+        to = request.POST.get("test_address", "").strip() or to
+    try:
+        validate_email(to)
+    except ValidationError:
+        return _answer(pgettext(CTX, "Write a whole e-mail address, as in me@shop.example."), 400)
+    draft = get_object_or_404(TemplateDraft, pk=pk) if pk else TemplateDraft()
+    form_class: Any = TemplateDraft.get_edit_handler().get_form_class()
+    form = form_class(request.POST, instance=draft, for_user=user)
+    form.defer_required_fields()
+    if not form.is_valid():
+        return _answer(pgettext(CTX, "Some fields need to be corrected first."), 400)
+    form.save(commit=False)
+    now = timezone.now()
+    chosen = preview_values(
+        draft.preview_as, draft.language, personal=user.has_perm(VIEW_PERSONAL_DATA), now=now
+    )
+    try:
+        receipts = trials.send_test(
+            letter_source(draft), [to], values=chosen.values, template_key=draft.key, now=now
+        )
+    except TemplateError as error:
+        return _answer(
+            pgettext(CTX, "The letter cannot be sent yet. %(problems)s")
+            % {"problems": " ".join(str(problem) for problem in error.problems)},
+            400,
+        )
+    except (TriggersError, ValueError) as error:
+        return _answer(str(error), 400)
+    refused = [receipt for receipt in receipts if receipt.outcome is not Outcome.SENT]
+    if refused:
+        return _answer(
+            pgettext(CTX, "The mail server did not take it: %(answer)s")
+            % {"answer": refused[0].detail or refused[0].outcome.value},
+            502,
+        )
+    return _answer(
+        pgettext(CTX, "Sent to %(address)s. It stands in the log of messages, too.")
+        % {"address": to}
+    )
+
+
+def _answer(message: str, status: int = 200) -> JsonResponse:
+    return JsonResponse({"ok": status < 400, "message": message}, status=status)
+
+
+@require_POST
+@requires(TAKE_OVER_TEMPLATE)
+def take_over(request: HttpRequest, key: str) -> HttpResponse:
+    """Make the editor own a template that files owned, in all its languages."""
+    get_object_or_404(Template, key=key, owner=Owner.FILE)
+    try:
+        drafts = take_over_template(key, by=request.user)
+    except ProblemsError as error:
+        messages.error(request, str(error))
+        return redirect("wagtail_triggers:files")
+    for draft in drafts:
+        log(draft, "wagtail_triggers.take_over", user=request.user)
+    messages.success(
+        request,
+        pgettext(CTX, "“%(name)s” is written here from now on; its files are not read any more.")
+        % {"name": drafts[0].name if drafts else key},
+    )
+    if not drafts:
+        return redirect("wagtail_triggers:files")
+    viewset = TemplateDraft.snippet_viewset
+    return redirect(reverse(viewset.get_url_name("edit"), args=[quote(drafts[0].pk)]))
+
+
+@require_GET
+@requires(VIEW_MESSAGES, VIEW_PERSONAL_DATA)
+@xframe_options_sameorigin
+def message_html(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the HTML of a letter as it was sent, where it can run nothing."""
+    message = get_object_or_404(Message.objects.select_related("template_version"), pk=pk)
+    letter = letter_of(message)
+    if letter is None:
+        raise Http404
+    response = HttpResponse(letter.html)
+    response["Content-Security-Policy"] = SANDBOX_POLICY
+    # Pictures are fetched without telling where from.
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "private, no-store"
+    return response

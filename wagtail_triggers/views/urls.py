@@ -1,0 +1,22 @@
+"""Addresses of the views beside the viewsets', below /triggers/ in Wagtail's admin."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import flows, letters
+
+app_name = "wagtail_triggers"
+
+urlpatterns = [
+    path("files/", flows.files, name="files"),
+    path("flows/<slug:key>/pause/", flows.pause, name="pause_flow"),
+    path("flows/<slug:key>/resume/", flows.resume, name="resume_flow"),
+    path("flows/<slug:key>/take-over/", flows.take_over, name="take_over_flow"),
+    path("forecast/", flows.show_forecast, name="forecast_new"),
+    path("forecast/<str:pk>/", flows.show_forecast, name="forecast"),
+    path("templates/<slug:key>/take-over/", letters.take_over, name="take_over_template"),
+    path("test-letter/", letters.send_test, name="send_test_new"),
+    path("test-letter/<str:pk>/", letters.send_test, name="send_test"),
+    path("messages/<int:pk>/html/", letters.message_html, name="message_html"),
+]

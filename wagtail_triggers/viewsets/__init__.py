@@ -1,0 +1,1 @@
+"""The menu: flows, templates, messages."""

@@ -1,0 +1,226 @@
+"""The log of messages in Wagtail's admin: it can be read, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import Prefetch, QuerySet
+from django.urls import URLPattern, path
+from django.utils.text import capfirst
+from django.utils.translation import pgettext, pgettext_lazy
+from oscar_triggers.models import (
+    Contact,
+    Decision,
+    Dispatch,
+    Enrollment,
+    Flow,
+    Message,
+    MessageState,
+    Template,
+)
+from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
+from wagtail.admin.views.generic import IndexView, InspectView
+from wagtail.admin.viewsets.model import ModelViewSet
+
+from ..conversation import address_of, enrollment_lines, letter_parts
+from ..permissions import VIEW_PERSONAL_DATA
+from ..wording import RULES, VERDICTS, compared_rows, in_words
+
+CTX = "triggers"
+
+
+def what_label(message: Message) -> str:
+    """Return what was sent: the template's name, or that it was a test."""
+    if message.idempotency_key.startswith("test:"):
+        name = message.template.name if message.template else pgettext(CTX, "a draft")
+        return pgettext(CTX, "Test of %(name)s") % {"name": name}
+    return str(message.template)
+
+
+def flow_label(message: Message) -> str:
+    """Return the name of the flow that owes it."""
+    return message.flow.name if message.flow else "–"
+
+
+def why_label(message: Message) -> str:
+    """Return the reason in words."""
+    return capfirst(in_words(message.reason)) or "–"
+
+
+def _flows(request: Any) -> QuerySet[Flow]:
+    return Flow.objects.order_by("name").only("id", "name")
+
+
+def _templates(request: Any) -> QuerySet[Template]:
+    return Template.objects.order_by("name").only("id", "name")
+
+
+class MessageFilterSet(WagtailFilterSet):
+    """Narrows the log."""
+
+    state = django_filters.MultipleChoiceFilter(
+        label=pgettext_lazy(CTX, "State"),
+        choices=MessageState.choices,
+        widget=django_filters.widgets.forms.CheckboxSelectMultiple,
+    )
+    # Narrow querysets: a shop has few flows and templates, but every column of every row adds up.
+    flow = django_filters.ModelChoiceFilter(label=pgettext_lazy(CTX, "Flow"), queryset=_flows)
+    template = django_filters.ModelChoiceFilter(
+        label=pgettext_lazy(CTX, "Template"), queryset=_templates
+    )
+    planned_at = django_filters.DateFromToRangeFilter(
+        label=pgettext_lazy(CTX, "Date"), widget=DateRangePickerWidget
+    )
+
+    class Meta:
+        model = Message
+        fields: list[str] = []
+
+
+class ContactColumn(Column):
+    """Who it went to: the address for those who may see it, else a number."""
+
+    def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:
+        """Choose what to show by the reader's permission."""
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        request = parent_context.get("request")
+        personal = request is not None and request.user.has_perm(VIEW_PERSONAL_DATA)
+        context["value"] = contact_label(instance, personal=personal)
+        return context
+
+
+def contact_label(message: Message, *, personal: bool) -> str:
+    """Return the address, the contact's number, or a dash for a test."""
+    if personal and (address := address_of(message)):
+        return address
+    return str(message.contact) if message.contact is not None else "–"
+
+
+class MessageIndexView(IndexView):
+    """The log."""
+
+    def get_base_queryset(self) -> QuerySet[Any]:
+        """Fetch what the columns show, without what was said."""
+        messages: QuerySet[Any] = super().get_base_queryset()
+        messages = messages.select_related("template", "flow").defer("payload", "options")
+        contact = Contact.objects.only("pk")
+        messages = messages.prefetch_related(Prefetch("contact", contact))
+        if self.request.user.has_perm(VIEW_PERSONAL_DATA):
+            dispatches = Dispatch.objects.select_related("point").order_by("hop")
+            messages = messages.prefetch_related(Prefetch("dispatches", dispatches))
+        return messages
+
+    def get_page_title(self) -> str:
+        """Return the page's title."""
+        return pgettext(CTX, "Messages")
+
+
+class MessageInspectView(InspectView):
+    """One message: what was said, each try at it, and every decision with its values."""
+
+    def get_object(self, queryset: Any = None) -> Message:
+        """Fetch the message with all that the page shows."""
+        found: Message = super().get_object(
+            Message.objects.select_related("template", "flow", "contact", "template_version")
+        )
+        return found
+
+    def get_page_subtitle(self) -> str:
+        """Return what was sent."""
+        return what_label(self.object)
+
+    def get_fields_context(self) -> list[dict[str, Any]]:
+        """Leave Wagtail's list of all columns out."""
+        return []
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the parts of the page."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        message = self.object
+        personal = self.request.user.has_perm(VIEW_PERSONAL_DATA)
+        enrollments = list(
+            Enrollment.objects.filter(message_items__message=message)
+            .select_related("flow", "version")
+            .order_by("pk")
+        )
+        dispatches = list(message.dispatches.select_related("point").order_by("hop"))
+        context.update(
+            message=message,
+            personal=personal,
+            what=what_label(message),
+            why=why_label(message),
+            contact=contact_label(message, personal=personal),
+            letter=letter_parts(message, dispatches) if personal else None,
+            dispatches=[(one, capfirst(in_words(one.reason))) for one in dispatches],
+            decisions=[
+                {
+                    "row": decision,
+                    "rule": capfirst(in_words(decision.rule, RULES)),
+                    "verdict": in_words(decision.verdict, VERDICTS),
+                    "reason": in_words(decision.reason),
+                    "compared": compared_rows(decision.compared),
+                }
+                for decision in _decisions(message, enrollments)
+            ],
+            enrollments=[
+                {"row": one, "lines": enrollment_lines(one, message.step_key)}
+                for one in enrollments
+            ],
+        )
+        return context
+
+
+def _decisions(message: Message, enrollments: list[Enrollment]) -> QuerySet[Decision]:
+    ids = [one.pk for one in enrollments]
+    return (
+        Decision.objects.filter(message=message) | Decision.objects.filter(enrollment_id__in=ids)
+    ).order_by("decided_at", "pk")
+
+
+class MessageViewSet(ModelViewSet):
+    """Messages: the log and its pages."""
+
+    model = Message
+    name = "triggers_messages"
+    url_prefix = "triggers/messages"
+    icon = "history"
+    menu_label = pgettext_lazy(CTX, "Messages")
+    menu_name = "triggers-messages"
+    menu_order = 300
+    add_to_reference_index = False
+    copy_view_enabled = False
+    inspect_view_enabled = True
+    form_fields: list[str] = []
+    index_view_class = MessageIndexView
+    inspect_view_class = MessageInspectView
+    inspect_template_name = "wagtail_triggers/message.html"
+    index_results_template_name = "wagtail_triggers/messages_results.html"
+    filterset_class = MessageFilterSet
+    search_fields = ["public_id", "template__name", "flow__name", "about_id", "reason"]
+    list_per_page = 50
+    ordering = ["-planned_at", "-pk"]
+    list_display = [
+        TitleColumn("what", label=pgettext_lazy(CTX, "Message"), accessor=what_label),
+        StatusTagColumn(
+            "state",
+            label=pgettext_lazy(CTX, "State"),
+            accessor="get_state_display",
+            primary=lambda message: message.state == MessageState.SENT,
+            sort_key="state",
+        ),
+        Column("flow", label=pgettext_lazy(CTX, "Flow"), accessor=flow_label, sort_key="flow"),
+        ContactColumn("contact", label=pgettext_lazy(CTX, "To")),
+        DateColumn("planned_at", label=pgettext_lazy(CTX, "Planned"), sort_key="planned_at"),
+        DateColumn("settled_at", label=pgettext_lazy(CTX, "Settled"), sort_key="settled_at"),
+        Column("reason", label=pgettext_lazy(CTX, "Why"), accessor=why_label),
+    ]
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        """Return the pages that read; the log has no others."""
+        return [
+            path("", self.index_view, name="index"),
+            path("results/", self.index_results_view, name="index_results"),
+            path(f"inspect/<{self.pk_path_converter}:pk>/", self.inspect_view, name="inspect"),
+        ]

@@ -1,0 +1,189 @@
+"""Templates in Wagtail's admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.functional import cached_property
+from django.utils.translation import pgettext_lazy
+from oscar_triggers.exceptions import ProblemsError
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.panels import (
+    FieldPanel,
+    FieldRowPanel,
+    ObjectList,
+    PublishingPanel,
+    TabbedInterface,
+    TitleFieldPanel,
+)
+from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
+from wagtail.snippets.views.snippets import CopyView, EditView, IndexView, SnippetViewSet
+
+from ..models import TemplateDraft
+from ..panels import TestLetterPanel
+from ..publishing import language_choices
+from ..states import template_state_label
+from ..usage import running_template_uses
+
+CTX = "triggers"
+
+
+def language_label(draft: TemplateDraft) -> Any:
+    """Return the language's own name in the shop."""
+    return dict(language_choices()).get(draft.language, draft.language)
+
+
+class TemplateFilterSet(WagtailFilterSet):
+    """Narrows the list of templates."""
+
+    language = django_filters.ChoiceFilter(
+        label=pgettext_lazy(CTX, "Language"),
+        choices=language_choices,
+        empty_label=pgettext_lazy(CTX, "All"),
+    )
+    state = django_filters.ChoiceFilter(
+        label=pgettext_lazy(CTX, "State"),
+        choices=[
+            ("published", pgettext_lazy(CTX, "published")),
+            ("changed", pgettext_lazy(CTX, "published, with changes in draft")),
+            ("draft", pgettext_lazy(CTX, "draft")),
+        ],
+        method="with_state",
+        empty_label=pgettext_lazy(CTX, "All"),
+    )
+
+    class Meta:
+        model = TemplateDraft
+        fields: list[str] = []
+
+    def with_state(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep the templates in a state."""
+        if value == "draft":
+            return queryset.filter(live=False)
+        changed = Q(has_unpublished_changes=True)
+        return queryset.filter(changed if value == "changed" else ~changed, live=True)
+
+
+class UsedByColumn(Column):
+    """The running flows that send a template, by one query for the whole page."""
+
+    def get_value(self, instance: Any) -> str:
+        """Return the names of the flows."""
+        return ", ".join(getattr(instance, "used_by", ())) or "–"
+
+
+class TemplateIndexView(IndexView):
+    """The list of templates."""
+
+    @cached_property
+    def _uses(self) -> dict[str, list[str]]:
+        return running_template_uses()
+
+    def get_base_queryset(self) -> QuerySet[Any]:
+        """Leave the letters themselves in the database."""
+        drafts: QuerySet[Any] = super().get_base_queryset()
+        return drafts.defer("body", "text")
+
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Tell each row which flows use it."""
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        for draft in context["object_list"]:
+            draft.used_by = self._uses.get(draft.key, [])
+        return context
+
+
+class TemplateEditView(EditView):
+    """The editor of one template."""
+
+    def publish_action(self) -> HttpResponse | None:
+        """Publish; what the engine refuses at the last moment is said, and stays a draft."""
+        try:
+            response: HttpResponse | None = super().publish_action()
+        except ProblemsError as error:
+            messages.error(self.request, str(error))
+            return redirect(self.get_edit_url())
+        return response
+
+
+class TemplateCopyView(CopyView):
+    """A copy keeps the key and asks for another language: that is how a translation begins."""
+
+    def get_initial_form_instance(self) -> Any:
+        """Return the copied draft without what must differ."""
+        instance = super().get_initial_form_instance()
+        instance.language = ""
+        instance.first_published_at = None
+        return instance
+
+
+class TemplateViewSet(SnippetViewSet):
+    """Templates: list, editor, history, preview."""
+
+    model = TemplateDraft
+    icon = "mail"
+    menu_label = pgettext_lazy(CTX, "Templates")
+    menu_name = "triggers-templates"
+    menu_order = 200
+    url_prefix = "triggers/templates"
+    index_view_class = TemplateIndexView
+    edit_view_class = TemplateEditView
+    copy_view_class = TemplateCopyView
+    filterset_class = TemplateFilterSet
+    index_results_template_name = "wagtail_triggers/templates_results.html"
+    search_backend_name = None
+    search_fields = ["name", "key", "subject"]
+    list_per_page = 50
+    ordering = ["name", "language"]
+    list_display = [
+        "name",
+        Column(
+            "language",
+            label=pgettext_lazy(CTX, "Language"),
+            accessor=language_label,
+            sort_key="language",
+        ),
+        Column("subject", label=pgettext_lazy(CTX, "Subject")),
+        StatusTagColumn(
+            "state",
+            label=pgettext_lazy(CTX, "State"),
+            accessor=template_state_label,
+            primary=lambda draft: draft.live,
+            sort_key="live",
+        ),
+        UsedByColumn("used_by", label=pgettext_lazy(CTX, "Sent by")),
+        UpdatedAtColumn(),
+    ]
+
+    edit_handler = TabbedInterface(
+        [
+            ObjectList(
+                [
+                    TitleFieldPanel("name", targets=["key"], required_on_save=True),
+                    FieldRowPanel(
+                        [
+                            FieldPanel("key", required_on_save=True),
+                            FieldPanel("language", required_on_save=True),
+                        ]
+                    ),
+                    FieldPanel("subject"),
+                    FieldPanel("preheader"),
+                    FieldPanel("body"),
+                    FieldPanel("text"),
+                ],
+                heading=pgettext_lazy(CTX, "Letter"),
+            ),
+            ObjectList(
+                [
+                    FieldPanel("preview_as"),
+                    TestLetterPanel(heading=pgettext_lazy(CTX, "Test letter")),
+                    PublishingPanel(),
+                ],
+                heading=pgettext_lazy(CTX, "Preview and test"),
+            ),
+        ]
+    )
