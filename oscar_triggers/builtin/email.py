@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email import policy
 from functools import cached_property
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
@@ -89,6 +90,7 @@ class _Post:
         #: Whether the whole text of the letter in hand has left Django's SMTP client.
         self.content_left = False
         self.provider = ""
+        self._watched: WeakSet[smtplib.SMTP] = WeakSet()
 
     def hand_over(self, parcel: Parcel) -> Receipt:
         """Hand one letter over and say what became of it; never raises."""
@@ -147,8 +149,8 @@ class _Post:
             self.provider = f"{backend.__module__}.{backend.__qualname__}"[:60]
             if isinstance(self.connection, DjangoSmtpBackend) and self.connection.timeout is None:
                 self.connection.timeout = DEFAULT_TIMEOUT
-        opened = self.connection.open()
-        if opened and isinstance(self.connection, DjangoSmtpBackend):
+        self.connection.open()
+        if isinstance(self.connection, DjangoSmtpBackend) and self.connection.connection:
             self._watch(self.connection.connection)
 
     def _write(self, parcel: Parcel) -> LetterMessage | bytes:
@@ -248,9 +250,12 @@ class _Post:
 
     def _watch(self, client: smtplib.SMTP) -> None:
         """Note when the text of a letter has left, which smtplib's errors do not tell."""
+        if client in self._watched:
+            return
+        self._watched.add(client)
         original = client.send
 
-        def send(data: bytes | str) -> None:
+        def send(data: Any) -> None:
             original(data)
             if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n"):
                 self.content_left = True

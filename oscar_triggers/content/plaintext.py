@@ -17,6 +17,8 @@ _SKIPPED = frozenset({"head", "style", "script", "title", "xml"})
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote"})
 _BLOCKS = frozenset({"div", "table", "tr", "li", "hr", "section", "article", "body"})
 _HIDDEN = re.compile(r"display\s*:\s*none")
+#: How mrml styles the outside of a section, and of a text, button or table in a column.
+_BEGINS_A_PART = re.compile(r"margin:0px auto|word-break:break-word")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _MARKS = BREAK + PARAGRAPH + LINE_END
 _BREAKS = re.compile(f"[ {_MARKS}]*[{_MARKS}][ {_MARKS}]*")
@@ -120,7 +122,7 @@ class _TextReader(_Walker):
             return
         if tag == "a":
             self.links.append((attributes.get("href", ""), len(self.out)))
-        elif tag in _PARAGRAPHS or "margin:0px auto" in attributes.get("style", ""):
+        elif tag in _PARAGRAPHS or _BEGINS_A_PART.search(attributes.get("style", "")):
             self.out.append(PARAGRAPH)
         elif tag in _BLOCKS:
             self.out.append(BREAK)

@@ -267,7 +267,7 @@ def _compare(left: Any, sign: str, right: Any) -> bool:
         left = left.amount if isinstance(left, Money) else left
         right = right.amount if isinstance(right, Money) else right
     if sign in ("==", "!="):
-        return (left == right) == (sign == "==")
+        return bool(left == right) == (sign == "==")
     if isinstance(left, Money) and isinstance(right, Money):
         if left.currency != right.currency:
             return False

@@ -160,7 +160,7 @@ class Formatter:
         """Return the time of day of a moment in a style of DATE_STYLES."""
         if isinstance(value, datetime):
             local = self.local(value)
-            return format_time(local, style, tzinfo=self.zone, locale=self.locale)  # type: ignore[arg-type]  # checked by the parser
+            return format_time(local, style, tzinfo=self.zone, locale=self.locale)
         return self.text(value)
 
     def plural(self, value: Any, forms: tuple[str, ...]) -> str:
