@@ -41,7 +41,6 @@ X_FRAME_OPTIONS = "SAMEORIGIN"  # Wagtail's preview panel frames the site's own 
 WITH_WAGTAIL = find_spec("wagtail") is not None and not env.bool("WITHOUT_WAGTAIL", default=False)
 WAGTAIL_APPS = [
     "wagtail.contrib.forms",
-    "wagtail.contrib.redirects",
     "wagtail.contrib.settings",
     "wagtail.embeds",
     "wagtail.sites",
@@ -80,8 +79,6 @@ MIDDLEWARE = [
     "oscar.apps.basket.middleware.BasketMiddleware",
     "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
 ]
-if WITH_WAGTAIL:
-    MIDDLEWARE.append("wagtail.contrib.redirects.middleware.RedirectMiddleware")
 
 TEMPLATES = [
     {
@@ -126,18 +123,6 @@ def database(url: str) -> dict[str, Any]:
 DATABASES = {
     "default": database(env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'shop.sqlite3'}"))
 }
-
-if env.bool("SANDBOX_WITHOUT_MIGRATIONS", default=False):
-    # Oscar and Wagtail replay 301 migrations; `sandbox_schema` builds the same tables in seconds.
-
-    class _NoMigrations(dict[str, None]):
-        def __contains__(self, key: object) -> bool:
-            return True
-
-        def __getitem__(self, key: str) -> None:
-            return None
-
-    MIGRATION_MODULES = _NoMigrations()
 
 # ── People, languages, files ─────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,87 @@
+# The menu. `make` shows it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+# The oldest supported Python that is there: what runs on it runs on the newer ones.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	command -v $$name >/dev/null && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$name; break; }; done)
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+# Where tests look for PostgreSQL. Absent: a visible skip here, a failure with CI=true.
+POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+BREAK ?=
+ARGS ?=
+
+.PHONY: help sandbox sandbox-production demo test lint format docs ci smoke-next clean
+
+help: ## Show this menu
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
+
+# ── Running ──────────────────────────────────────────────────────────────────────────────────────
+
+sandbox: $(VENV)/.installed-sandbox ## Run the shop with everything: SQLite, no server to install
+	@$(PY) -m sandbox.run
+
+sandbox-production: $(VENV)/.installed-production ## The same on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
+	@$(PY) -m sandbox.run --production
+
+demo: $(VENV)/.installed-sandbox ## Play the main job without a person (BREAK=order|consent|smtp breaks it)
+	@$(PY) -m sandbox.demo $(if $(BREAK),BREAK=$(BREAK))
+
+# ── Checking ─────────────────────────────────────────────────────────────────────────────────────
+
+test: $(VENV)/.installed-dev ## Run the tests: PostgreSQL's own first, then all on SQLite (ARGS=…)
+	@echo "── on PostgreSQL ──"
+	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) -m postgres $(ARGS) || [ $$? -eq 5 ]
+	@echo "── on SQLite ──"
+	@env -u TEST_DATABASE_URL $(PYTEST) -m "not postgres" $(ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff, mypy, import contracts, missing migrations
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.installed-dev ## Let ruff put the code in order
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+docs: $(VENV)/.installed-dev ## Build the documentation; every warning is an error
+	$(PY) -m sphinx -n -W --keep-going -b html docs docs/_build/html
+
+smoke-next: ## A smoke test on Python 3.13 with the newest Django
+	@CI=$(CI) bash sandbox/smoke_next.sh
+
+ci: lint docs smoke-next test ## Everything, as the CI runs it
+
+clean: ## Remove the sandbox's data and what the tools left (not the virtual environments)
+	rm -rf sandbox/var docs/_build dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# ── Installing ───────────────────────────────────────────────────────────────────────────────────
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or newer is needed: install it, or say where it is: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-sandbox: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the shop (a minute or two, once) …"
+	@$(PY) -m pip install --disable-pip-version-check -e '.[sandbox]'
+	@touch $@
+
+$(VENV)/.installed-production: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the shop with PostgreSQL and Redis (a minute or two, once) …"
+	@$(PY) -m pip install --disable-pip-version-check -e '.[sandbox,redis,postgres]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the shop and the tools (a minute or two, once) …"
+	@$(PY) -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed-sandbox $(VENV)/.installed-production
