@@ -1,1 +1,272 @@
-"""System checks."""
+"""System checks: what is missing in the settings before anything goes wrong.
+
+They read settings and what is installed, never the database: the first `migrate` runs them.
+`manage.py triggers_doctor` looks at the database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from importlib import metadata, util
+from typing import Any
+from urllib.parse import urlsplit
+
+import django
+from django.conf import settings
+from django.core import checks as django_checks
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch
+
+from .conf import TriggersSettings, site_settings, triggers_settings
+from .content import links
+from .models import ALL_TOPICS, Message, random_id
+from .models.sql import database_for
+
+TAG = "oscar_triggers"
+_SMTP = "django.core.mail.backends.smtp."
+_CONSENT_TOPIC_LENGTH = 60
+
+
+@register(TAG)
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Check OSCAR_TRIGGERS itself, and what depends on it."""
+    try:
+        general = triggers_settings()
+    except (ImproperlyConfigured, TypeError, AttributeError) as error:
+        return [
+            Error(
+                f"OSCAR_TRIGGERS cannot be read: {error}",
+                hint="See the settings in the documentation.",
+                id="oscar_triggers.E001",
+            )
+        ]
+    return [*_addresses(general), *_topics(general), *_postal_address(general), *_senders(general)]
+
+
+def _addresses(general: TriggersSettings) -> Iterator[CheckMessage]:
+    shown = {"BASE_URL": general.base_url} if general.base_url or not general.sites else {}
+    for pk, site in general.sites.items():
+        shown[f"SITES[{pk}]['base_url']"] = site.get("base_url", general.base_url)
+    for label, url in shown.items():
+        if not url:
+            yield django_checks.Warning(
+                f"OSCAR_TRIGGERS {label} is not set: letters would have no links.",
+                hint="Set it to the shop's public address, as in 'https://shop.example'.",
+                id="oscar_triggers.W002",
+            )
+            continue
+        on_a_desk = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        if not url.startswith("https://") and not settings.DEBUG and not on_a_desk:
+            yield django_checks.Warning(
+                f"OSCAR_TRIGGERS {label} is {url!r}: mailboxes offer their unsubscribe button "
+                "only for https (RFC 8058).",
+                hint="Serve the shop by https and write it so.",
+                id="oscar_triggers.W003",
+            )
+        yield from _unsubscribe_address(label, url)
+
+
+def _unsubscribe_address(label: str, url: str) -> Iterator[CheckMessage]:
+    try:
+        longest = links.unsubscribe_url(url, random_id())
+    except NoReverseMatch:
+        return  # check_urls says it.
+    if len(longest) > links.LONGEST_HEADER_URL:
+        yield django_checks.Warning(
+            f"Unsubscribe addresses under OSCAR_TRIGGERS {label} have {len(longest)} characters; "
+            f"above {links.LONGEST_HEADER_URL}, Django 6.1 encodes the List-Unsubscribe header "
+            "and mailboxes ignore it.",
+            hint="Include oscar_triggers.urls at a shorter path, such as 't/'.",
+            id="oscar_triggers.W004",
+        )
+    if not longest.isascii():
+        yield django_checks.Warning(
+            f"OSCAR_TRIGGERS {label} is not ASCII; mailboxes ignore such a List-Unsubscribe header.",
+            hint="Write the domain as it stands in DNS, as in 'https://xn--bcher-kva.example'.",
+            id="oscar_triggers.W005",
+        )
+
+
+def _topics(general: TriggersSettings) -> Iterator[CheckMessage]:
+    topics: Any = general.topics
+    if not isinstance(topics, Mapping) or not topics:
+        yield Error(
+            "OSCAR_TRIGGERS['TOPICS'] must map at least one key to a label.",
+            hint="For example {'offers': 'Offers and reminders'}.",
+            id="oscar_triggers.E006",
+        )
+        return
+    for key in topics:
+        if not isinstance(key, str) or not key or ":" in key or key == ALL_TOPICS:
+            problem = "is no key for a topic"
+        elif len(key) > _CONSENT_TOPIC_LENGTH:
+            problem = f"is longer than {_CONSENT_TOPIC_LENGTH} characters"
+        else:
+            continue
+        yield Error(
+            f"OSCAR_TRIGGERS['TOPICS']: {key!r} {problem}.",
+            hint="Use short words such as 'offers'; they are kept with every consent.",
+            id="oscar_triggers.E006",
+        )
+
+
+def _postal_address(general: TriggersSettings) -> Iterator[CheckMessage]:
+    everywhere = general.postal_address or (
+        general.sites and all(site.get("postal_address") for site in general.sites.values())
+    )
+    if not everywhere and not settings.DEBUG:
+        yield django_checks.Warning(
+            "OSCAR_TRIGGERS['POSTAL_ADDRESS'] is not set; most laws want the sender's address "
+            "in the foot of letters that advertise.",
+            hint="Write it as it should be printed.",
+            id="oscar_triggers.W007",
+        )
+
+
+def _senders(general: TriggersSettings) -> Iterator[CheckMessage]:
+    for site_id in general.sites or [None]:
+        for stream, sender in site_settings(site_id).senders.items():
+            if sender.from_email.endswith("@localhost") and not settings.DEBUG:
+                yield django_checks.Warning(
+                    f"The sender of {stream} letters is {sender.from_email!r}.",
+                    hint=(
+                        f"Set OSCAR_TRIGGERS['SENDERS'][{stream!r}]['from_email'] or "
+                        "DEFAULT_FROM_EMAIL to an address of the shop."
+                    ),
+                    id="oscar_triggers.W008",
+                )
+
+
+@register(TAG)
+def check_mail(**kwargs: Any) -> list[CheckMessage]:
+    """Check that a mail server that hangs cannot hang a worker."""
+    unlimited = [name for name, timeout in _smtp_timeouts() if timeout is None]
+    return [
+        django_checks.Warning(
+            f"{name} has no timeout: a mail server that hangs would hang a worker for ever.",
+            hint=(
+                "Set OPTIONS['timeout'] of the mailer to 20."
+                if name.startswith("MAILERS")
+                else "Set EMAIL_TIMEOUT = 20."
+            ),
+            id="oscar_triggers.W010",
+        )
+        for name in unlimited
+    ]
+
+
+def _smtp_timeouts() -> Iterator[tuple[str, Any]]:
+    # Django 6.1 brought MAILERS, which replaces the EMAIL_… settings.
+    mailers = getattr(settings, "MAILERS", None) if django.VERSION >= (6, 1) else None
+    if mailers:
+        for alias, mailer in mailers.items():
+            if str(mailer.get("BACKEND", _SMTP)).startswith(_SMTP):
+                yield f"MAILERS[{alias!r}]", mailer.get("OPTIONS", {}).get("timeout")
+    elif settings.EMAIL_BACKEND.startswith((_SMTP, "oscar_triggers.")):
+        yield "EMAIL_BACKEND", settings.EMAIL_TIMEOUT
+
+
+@register(TAG)
+def check_database(**kwargs: Any) -> list[CheckMessage]:
+    """Check how SQLite is set up; PostgreSQL needs nothing."""
+    alias = database_for(Message)
+    config = settings.DATABASES.get(alias, {})
+    engine = str(config.get("ENGINE", ""))
+    if engine.endswith(".postgresql"):
+        return []
+    if not engine.endswith(".sqlite3"):
+        return [
+            Error(
+                f"The database {alias!r} is {engine or 'not set'}; "
+                "oscar_triggers runs on PostgreSQL and SQLite.",
+                hint="Its leases need what only these two offer.",
+                id="oscar_triggers.E020",
+            )
+        ]
+    return [*_sqlite(alias, config)]
+
+
+def _sqlite(alias: str, config: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    options = config.get("OPTIONS", {})
+    example = (
+        "OPTIONS: {'timeout': 20, 'transaction_mode': 'IMMEDIATE', "
+        "'init_command': 'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;'}"
+    )
+    wal = "journal_mode=wal" in str(options.get("init_command", "")).lower().replace(" ", "")
+    immediate = str(options.get("transaction_mode", "")).upper() in ("IMMEDIATE", "EXCLUSIVE")
+    if not (wal and immediate):
+        yield django_checks.Warning(
+            f"The SQLite database {alias!r} is not set up for several writers: visitors and the "
+            "engine would lock each other out.",
+            hint=example,
+            id="oscar_triggers.W021",
+        )
+    if config.get("ATOMIC_REQUESTS"):
+        yield django_checks.Warning(
+            f"The SQLite database {alias!r} has ATOMIC_REQUESTS: every page would hold the one "
+            "write lock from its beginning to its end.",
+            hint="Switch ATOMIC_REQUESTS off, or use PostgreSQL.",
+            id="oscar_triggers.W022",
+        )
+    if sqlite3.sqlite_version_info < (3, 35):
+        yield Error(
+            f"SQLite {sqlite3.sqlite_version} is too old: UPDATE … RETURNING came with 3.35.",
+            hint="Use a newer Python, or PostgreSQL.",
+            id="oscar_triggers.E023",
+        )
+
+
+@register(TAG)
+def check_shop(**kwargs: Any) -> list[CheckMessage]:
+    """Check that what the shop needs for links and baskets is there."""
+    found: list[CheckMessage] = []
+    if not any(name.endswith("BasketMiddleware") for name in settings.MIDDLEWARE):
+        found.append(
+            django_checks.Warning(
+                "No BasketMiddleware in MIDDLEWARE: visitors have no basket, and links back to "
+                "one cannot work.",
+                hint="Add 'oscar.apps.basket.middleware.BasketMiddleware'.",
+                id="oscar_triggers.W030",
+            )
+        )
+    try:
+        links.unsubscribe_url("", random_id())
+    except NoReverseMatch:
+        found.append(
+            django_checks.Warning(
+                "The addresses of oscar_triggers are not included: letters cannot link to them.",
+                hint="Add path('t/', include('oscar_triggers.urls')) to the project's urls.py.",
+                id="oscar_triggers.W031",
+            )
+        )
+    return found
+
+
+@register(TAG)
+def check_mjml(**kwargs: Any) -> list[CheckMessage]:
+    """Check that `import mjml` brings mjml-python: three distributions share that name."""
+    clashing = [name for name in ("mjml", "django-mjml") if _is_installed(name)]
+    if _is_installed("mjml-python") and util.find_spec("mjml.mjml") is not None and not clashing:
+        return []
+    problem = (
+        f"{' and '.join(clashing)} installed beside mjml-python: they overwrite each other's files."
+        if clashing
+        else "mjml-python is not installed, or not whole."
+    )
+    return [
+        Error(
+            f"Letters cannot be compiled: {problem}",
+            hint="pip uninstall -y mjml django-mjml mjml-python && pip install mjml-python",
+            id="oscar_triggers.E040",
+        )
+    ]
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

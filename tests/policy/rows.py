@@ -21,15 +21,22 @@ from oscar_triggers.models import (
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def make_flow(key: str, *, stream: str = "promotional") -> Flow:
+def make_flow(key: str, *, stream: str = "promotional", trigger: str = "basket_left") -> Flow:
     """Make a live flow."""
     flow = Flow.objects.create(
-        key=key, name=key, owner=Owner.FILE, trigger_kind="basket_left", created_at=NOW
+        key=key, name=key, owner=Owner.FILE, trigger_kind=trigger, created_at=NOW
     )
     version = FlowVersion.objects.create(
         flow=flow,
         number=1,
-        definition={"flow": key, "trigger": {"kind": "basket_left"}, "stream": stream},
+        definition={
+            "flow": key,
+            "name": key,
+            "trigger": {"kind": trigger},
+            "stream": stream,
+            "topic": "offers",
+            "steps": [{"key": "wait-1", "kind": "wait", "options": {"duration": "1h"}}],
+        },
         content_hash=key,
         published_at=NOW,
     )

@@ -1,0 +1,3 @@
+"""A project that forgot to include the engine."""
+
+urlpatterns: list[object] = []
