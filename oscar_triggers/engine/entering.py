@@ -12,7 +12,7 @@ from django.db.models import Q
 from .. import conditions
 from ..definitions import FlowDefinition
 from ..exceptions import TriggersError
-from ..models import Enrollment, EnrollmentState, ExitReason, Flow, FlowState
+from ..models import Enrollment, EnrollmentState, ExitReason, Flow, FlowState, MessageState
 from ..models.sql import insert_or_ignore
 from ..snapshots import About, Subject
 from . import contacts, enrollments, plans
@@ -53,9 +53,15 @@ def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
         for about in (one.about, *one.event.concerns()):
             if about is not None:
                 concerned |= Q(about_type=about.type, about_id=about.id)
-        ids = Enrollment.objects.filter(
-            concerned, flow_id__in=flow_ids, state__in=enrollments.UNFINISHED
-        ).values_list("pk", flat=True)
+        # Who went through but whose last letter still waits has reached the goal too.
+        unfinished = Q(state__in=enrollments.UNFINISHED) | Q(
+            message_items__message__state=MessageState.PLANNED
+        )
+        ids = (
+            Enrollment.objects.filter(concerned, unfinished, flow_id__in=flow_ids)
+            .values_list("pk", flat=True)
+            .distinct()
+        )
         enrollments.exit_many(
             list(ids),
             ExitReason.GOAL,

@@ -56,7 +56,7 @@ def publish_flow(publish_letter: Callable[..., Any], now: datetime) -> Callable[
         definition = FlowDefinition.from_dict(
             {"flow": key, "trigger": "gift_card_expiring", "steps": list(steps), **rest}
         )
-        return flows.publish(definition, owner=Owner.FILE, now=now - timedelta(seconds=4))
+        return flows.publish(definition, owner=Owner.FILE, now=now - timedelta(minutes=1))
 
     return publish
 
