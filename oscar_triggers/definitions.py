@@ -173,9 +173,7 @@ class FlowDefinition:
             return [Problem(where="trigger", message="choose what starts the flow")]
         found = _kind_problem(self.trigger_event, "trigger")
         if not found and not events.registry.get(self.trigger).can_trigger:
-            found.append(
-                Problem(where="trigger", message=f"{self.trigger!r} cannot start a flow")
-            )
+            found.append(Problem(where="trigger", message=f"{self.trigger!r} cannot start a flow"))
         for goal in self.goals:
             found += _kind_problem(lambda goal=goal: events.registry.get(goal), "goals")
         return found

@@ -128,7 +128,7 @@ def option(
     label: Any = "",
     help_text: Any = "",
     choices: Callable[[], list[tuple[str, Any]]] | None = None,
-    format: str = "",
+    format: str = "",  # noqa: A002 - the word of JSON Schema for the same thing
 ) -> Any:
     """Declare one option with what an editor's form needs to show it.
 

@@ -8,9 +8,6 @@ from typing import Generic, TypeVar
 
 from .exceptions import AlreadyRegistered, UnknownKind
 
-
-
-
 T = TypeVar("T")
 
 

@@ -28,9 +28,7 @@ def tick() -> None:
         return
     for chunk in chunks:
         # Rung again by the next tick if nobody came by then, so that no queue builds up.
-        send_chunk.apply_async(
-            args=[chunk], expires=triggers_settings().tick_every.total_seconds()
-        )
+        send_chunk.apply_async(args=[chunk], expires=triggers_settings().tick_every.total_seconds())
 
 
 @shared_task(name="oscar_triggers.tasks.send_chunk", ignore_result=True)

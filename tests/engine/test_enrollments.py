@@ -129,7 +129,7 @@ def test_the_goal_ends_the_way_and_cancels_what_was_planned(
     tick(now + timedelta(hours=2))
     first = Enrollment.objects.get(about_id="1")
     assert first.exit_reason == reason
-    assert Message.objects.get().state == MessageState.CANCELLED
+    assert Message.objects.get(about_id="1").state == MessageState.CANCELLED
 
 
 def test_activity_restarts_the_clock_of_a_wait(
