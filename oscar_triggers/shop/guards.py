@@ -9,9 +9,19 @@ from typing import Any
 
 import idna
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Exists, F, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
-from django.db.models.lookups import LessThan
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    Expression,
+    F,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce, Replace
+from django.db.models.lookups import In, LessThan
 
 from ..engine import enrollments
 from ..models import ExitReason
@@ -114,8 +124,19 @@ def _matches(subject: Subject) -> dict[str, Q]:
         for email in emails:
             found["email"] |= Q(guest_email__iexact=email) | Q(**{account: email})
     if subject.phones:
-        found["phone"] = Q(shipping_address__phone_number__in=subject.phones)
+        found["phone"] = Q(In(_digits("shipping_address__phone_number"), list(subject.phones)))
     return found
+
+
+def _digits(name: str) -> Expression:
+    """Return a phone number without what people write between its digits.
+
+    Oscar stores E.164, but what the numbering plan does not know as it was typed.
+    """
+    digits: Expression = Cast(F(name), CharField())
+    for separator in " -()./":
+        digits = Replace(digits, Value(separator), Value(""))
+    return digits
 
 
 def _kept(basket_id: int, lines: Mapping[str, int]) -> QuerySet[Any]:

@@ -215,7 +215,7 @@ def order_record(order: Any, *, user: Any = None) -> Record:
     """
     account_email = ""
     if order.user_id is not None and getattr(user, "pk", None) == order.user_id:
-        account_email = getattr(user, type(user).get_email_field_name(), "") or ""
+        account_email = visitors.account_email_of(user)
     told = {"phone_number": "", "first_name": "", "last_name": ""}
     # Only addresses that are in memory: a receiver may not read.
     for name in ("shipping_address", "billing_address"):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import DisallowedHost
 from django.core.signing import BadSignature, Signer
 from django.utils import timezone, translation
@@ -40,7 +41,7 @@ def _is_time_zone(name: str) -> bool:
         return False
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # no such file, a directory, or no path at all
+    except (LookupError, ValueError, OSError):  # unknown, no name at all, or a directory
         return False
     return True
 
@@ -65,7 +66,7 @@ def person(request: Any, *, user: Any = None, email: str = "") -> Person:
     known = user if getattr(user, "pk", None) is not None else None
     account_email = ""
     if known is not None:
-        account_email = getattr(known, type(known).get_email_field_name(), "") or ""
+        account_email = account_email_of(known)
     return Person(
         user_id=known.pk if known is not None else None,
         email=account_email or email or "",
@@ -73,6 +74,11 @@ def person(request: Any, *, user: Any = None, email: str = "") -> Person:
         language=language(),
         time_zone=time_zone(request),
     )
+
+
+def account_email_of(user: Any) -> str:
+    """Return the e-mail address of an account, whatever a shop's user model calls it."""
+    return getattr(user, get_user_model().get_email_field_name(), "") or ""
 
 
 def loaded_basket(request: Any) -> Any | None:
