@@ -79,13 +79,10 @@ class Child:
         self.start_again_at = now + self.pause
         self.pause = min(self.pause * 2, _LONGEST_PAUSE)
 
-    def tell(self, number: signal.Signals) -> None:
-        """Send a signal to it and to what it started."""
+    def ask_to_stop(self) -> None:
+        """Ask it, and not its pool: a worker lets its pool finish what is in hand."""
         if self.process is not None:
-            try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                pass
+            self.process.terminate()
 
     def end(self, deadline: float) -> None:
         """Wait for its end, and kill it after the deadline (monotonic seconds)."""
@@ -93,10 +90,13 @@ class Child:
             try:
                 self.process.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self.tell(signal.SIGKILL)
+                self.process.kill()
                 self.process.wait()
             # A worker's pool outlives a worker that was killed.
-            self.tell(signal.SIGKILL)
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         if self._log is not None:
             self._log.close()
 
@@ -172,7 +172,7 @@ def _children(port: int) -> list[Child]:
     var = Path(os.environ.get("SANDBOX_VAR") or ROOT / "sandbox" / "var")
     logs = var / "log"
     logs.mkdir(parents=True, exist_ok=True)
-    worker = ["worker", "--concurrency=2", "--loglevel=INFO"]
+    worker = ["worker", "--concurrency=2", "--loglevel=WARNING"]
     # A broker of files has no broadcasts, which all three would need.
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     commands = {
@@ -209,7 +209,7 @@ def _run(port: int, started: float) -> int:
     finally:
         _say("\nStopping …")
         for child in children:
-            child.tell(signal.SIGTERM)
+            child.ask_to_stop()
         deadline = time.monotonic() + _PATIENCE
         for child in children:
             child.end(deadline)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-import oscar_triggers
+from oscar_triggers.models import Flow
 from sandbox.shop import foundation, goods, history, people, schema
 
 #: The same shop on every machine.
@@ -59,12 +58,15 @@ class Command(BaseCommand):
                 step.say(", ".join(f"{count} {noun}" for noun, count in counted.items()))
 
     def _publish_presets(self) -> None:
-        presets = Path(oscar_triggers.__file__).parent / "presets"
-        files = sorted(str(path) for path in presets.glob("*.y*ml"))
-        if not files or "triggers_publish" not in get_commands():
-            return
+        first_time = not Flow.objects.exists()
         with self._step("Flows and letters that ship") as step:
-            call_command("triggers_publish", *files, stdout=step)
+            try:
+                call_command("triggers_publish", "presets", stdout=step, stderr=step)
+            except CommandError:
+                if first_time:
+                    raise
+                # An editor took them over, which is what an editor may do.
+                step.say("left as the editor wants them")
 
     def _step(self, name: str) -> _Step:
         return _Step(name, self.stdout)
@@ -82,8 +84,7 @@ class _Step:
 
     def write(self, text: str) -> None:
         """Take what a called command prints."""
-        if text.strip():
-            self._said = [text.strip().splitlines()[-1]]
+        self._said = [line for line in text.splitlines() if line.strip()] or self._said
 
     def flush(self) -> None:
         """Do nothing; commands expect a stream."""
@@ -95,6 +96,8 @@ class _Step:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
-        if error is None:
+        if error is not None:
+            self._out.writelines(f"    {line}" for line in self._said if line)
+        else:
             took = time.monotonic() - self._started
-            self._out.write(f"    done in {took:.1f} s  {self._said[0]}")
+            self._out.write(f"    done in {took:.1f} s  {self._said[-1].strip()}")
