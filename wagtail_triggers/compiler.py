@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
 from datetime import timedelta
 from typing import Any, Protocol
@@ -82,30 +82,6 @@ def from_definition(definition: FlowDefinition) -> dict[str, Any]:
         "on_doubt": definition.on_doubt,
         "steps": [_raw_step(step) for step in definition.steps],
     }
-
-
-def unknown_kinds(stream: StreamValue) -> list[str]:
-    """Return the kinds of stored blocks that nothing registers any more, at any depth.
-
-    Wagtail leaves such blocks out when it shows a stream, and would drop them at the next save.
-    """
-    known = set(stream.stream_block.child_blocks)
-    return sorted(_unknown(stream.raw_data, known))
-
-
-def _unknown(raw: Iterable[Any], known: set[str]) -> set[str]:
-    found: set[str] = set()
-    for block in raw:
-        if not isinstance(block, Mapping):
-            continue
-        if block.get("type") not in known:
-            found.add(str(block.get("type")))
-        value = block.get("value")
-        if isinstance(value, Mapping):
-            for name, children in value.items():
-                if name.startswith(BRANCH_PREFIX) and isinstance(children, list):
-                    found |= _unknown(children, known)
-    return found
 
 
 def _steps(stream: StreamValue) -> Iterator[StepDefinition]:

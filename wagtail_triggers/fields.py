@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import models
 from django.utils.functional import cached_property
-from wagtail.blocks import StreamBlock
+from wagtail.blocks import StreamBlock, StreamValue
 from wagtail.fields import StreamField
 
-from .blocks import stream_block
+from .blocks import BRANCH_PREFIX, stream_block
 
 
 class RegistryStreamField(StreamField):
@@ -30,7 +32,43 @@ class RegistryStreamField(StreamField):
         block.set_meta_options(self.block_opts)
         return block
 
+    def to_python(self, value: Any) -> StreamValue:
+        """Read stored blocks, and remember the kinds that nothing registers any more.
+
+        Wagtail leaves such blocks out without a word, and would drop them at the next save.
+        """
+        result: StreamValue = super().to_python(value)
+        if not isinstance(value, StreamValue):
+            result.unknown_kinds = sorted(
+                _unknown(_plain(value), frozenset(self.stream_block.child_blocks))
+            )
+        return result
+
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         """Return what a migration needs: the registry's name and the plain field options."""
         name, path, args, kwargs = models.Field.deconstruct(self)
         return name, path, list(args), {**kwargs, "registry": self.registry_name}
+
+
+def _plain(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return []
+    return value if isinstance(value, list) else []
+
+
+def _unknown(raw: Iterable[Any], known: frozenset[str]) -> set[str]:
+    found: set[str] = set()
+    for block in raw:
+        if not isinstance(block, Mapping):
+            continue
+        if block.get("type") not in known:
+            found.add(str(block.get("type")))
+        value = block.get("value")
+        if isinstance(value, Mapping):
+            for name, children in value.items():
+                if name.startswith(BRANCH_PREFIX) and isinstance(children, list):
+                    found |= _unknown(children, known)
+    return found

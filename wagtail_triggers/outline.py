@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import pgettext
+from django.utils.translation import npgettext, pgettext
 from oscar_triggers import conditions, events, steps
 from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
 from oscar_triggers.kinds import Kind, parse_duration
 
 from .blocks.choices import template_choices
-from .blocks.durations import UNIT_CHOICES, split_duration
+from .blocks.durations import split_duration
 from .blocks.kinds import BRANCH_LABELS
 from .checking import draft_problems
 from .compiler import Draft, to_definition
@@ -114,7 +114,7 @@ def _details(kind: type[Kind], options: Any, templates: dict[str, str]) -> str:
     parts = []
     for option in kind.option_fields():
         value = options.get(option.name)
-        if value in (None, "", [], {}) or value is False:
+        if value in (None, "", [], {}) or value is False or _is_usual(option, value):
             continue
         if option.metadata.get("format") == "condition":
             parts.append(condition_line(value))
@@ -125,12 +125,22 @@ def _details(kind: type[Kind], options: Any, templates: dict[str, str]) -> str:
     return " · ".join(parts)
 
 
+def _is_usual(option: Any, value: Any) -> bool:
+    """Say whether a choice was left at its default, which goes without saying."""
+    return option.metadata.get("choices") is not None and bool(option.default == value)
+
+
 def _shown(option: Any, value: Any, templates: dict[str, str]) -> str:
     if option.metadata.get("format") == "template":
         return templates.get(str(value), str(value))
     choices = option.metadata.get("choices")
     if choices is not None:
         return str(dict(choices()).get(value, value))
+    if option.metadata.get("format") == "voucher" and "percent" in value:
+        return pgettext(CTX, "%(percent)s %% off, good for %(time)s") % {
+            "percent": value["percent"],
+            "time": duration_in_words(str(value.get("valid", "0s"))),
+        }
     if isinstance(value, dict):
         return ", ".join(f"{name} {item}" for name, item in value.items())
     if isinstance(value, str) and "timedelta" in str(option.type):
@@ -141,8 +151,14 @@ def _shown(option: Any, value: Any, templates: dict[str, str]) -> str:
 def duration_in_words(text: str) -> str:
     """Return "2 days" for "2d"."""
     parts = split_duration(parse_duration(text))
-    unit = dict(UNIT_CHOICES).get(parts["unit"], pgettext(CTX, "seconds"))
-    return f"{parts['amount']} {unit}"
+    count = parts["amount"]
+    forms = {
+        "d": npgettext(CTX, "%(count)d day", "%(count)d days", count),
+        "h": npgettext(CTX, "%(count)d hour", "%(count)d hours", count),
+        "m": npgettext(CTX, "%(count)d minute", "%(count)d minutes", count),
+        "s": npgettext(CTX, "%(count)d second", "%(count)d seconds", count),
+    }
+    return forms[parts["unit"]] % {"count": count}
 
 
 def _event_label(kind: str) -> str:

@@ -34,7 +34,7 @@ class TriggersGroup(SnippetViewSetGroup):
     menu_label = pgettext_lazy(CTX, "Triggers")
     menu_icon = "triggers-flow"
     menu_name = "triggers"
-    menu_order = 300
+    menu_order = 200
     submenu_hook = "register_triggers_menu_item"
     add_to_admin_menu = True
 

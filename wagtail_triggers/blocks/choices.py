@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from django.apps import apps
+from django.conf import settings
 from oscar_triggers.models import Template
 
 
 def template_choices() -> list[tuple[str, str]]:
-    """Return every template by key, published ones and drafts."""
+    """Return every template by key, published ones and drafts, named as in the shop's language."""
     draft_model = apps.get_model("wagtail_triggers", "TemplateDraft")
     found: dict[str, str] = {}
-    for key, name in draft_model.objects.order_by("name").values_list("key", "name"):
-        found.setdefault(key, name)
+    drafts = draft_model.objects.order_by("name").values_list("key", "name", "language")
+    for key, name, language in drafts:
+        if key not in found or language == settings.LANGUAGE_CODE:
+            found[key] = name
     for key, name in Template.objects.order_by("name").values_list("key", "name"):
         found.setdefault(key, name)
     names = list(found.values())

@@ -12,7 +12,6 @@ from oscar_triggers.conf import PROMOTIONAL
 from oscar_triggers.models import Flow, Owner, Stream
 from wagtail.locks import BaseLock
 
-from ..compiler import unknown_kinds
 from ..fields import RegistryStreamField
 from ..forms.flows import FlowForm
 from ..locks import FileLock, UnknownKindLock
@@ -108,7 +107,7 @@ class FlowDraft(EngineDraft):
                 permission=TAKE_OVER_FLOW,
             )
         streams = (self.trigger, self.entry, self.stay, self.steps)
-        unknown = [kind for stream in streams for kind in unknown_kinds(stream)]
+        unknown = [kind for one in streams for kind in getattr(one, "unknown_kinds", ())]
         if unknown:
             return UnknownKindLock(self, unknown)
         return super().get_lock()

@@ -213,8 +213,8 @@ class FlowViewSet(SnippetViewSet):
         [
             ObjectList(
                 [
-                    FlowNowPanel(heading=pgettext_lazy(CTX, "Now")),
                     TitleFieldPanel("name", targets=["key"], required_on_save=True),
+                    FlowNowPanel(heading=pgettext_lazy(CTX, "Now")),
                     FieldPanel("key", required_on_save=True),
                     FieldPanel("trigger"),
                     FieldPanel("include_waiting"),

@@ -1,0 +1,117 @@
+"""What tests of the editor share: people with and without permissions, and ready drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from wagtail_triggers import permissions
+from wagtail_triggers.models import FlowDraft, TemplateDraft
+
+LETTER = """<mjml>
+  <mj-body>
+    <mj-section>
+      <mj-column>
+        <mj-text>Hello {{ contact.first_name|default:"there" }}</mj-text>
+        <mj-text><a href="{{ links.unsubscribe }}">Unsubscribe</a> {{ shop.postal_address }}</mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""
+
+
+@pytest.fixture
+def person(root_page: Any) -> Callable[..., Any]:
+    """Return a function that makes an admin user with some permissions."""
+
+    def make(name: str, *wanted: str) -> Any:
+        user = get_user_model().objects.create_user(
+            username=name, email=f"{name}@shop.example", password="tea-and-biscuits"
+        )
+        granted = permissions.permissions_for(wanted)
+        assert granted.count() == len(set(wanted)), "a codename names no permission"
+        user.user_permissions.set(granted)
+        return user
+
+    return make
+
+
+def signed_in(user: Any) -> Client:
+    """Return an HTTP client in which a user is signed in."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def editor(person: Callable[..., Any]) -> Any:
+    """Return someone who may write drafts and publish nothing."""
+    return person("editor", *permissions.EDITOR)
+
+
+@pytest.fixture
+def publisher(person: Callable[..., Any]) -> Any:
+    """Return someone who may do everything in the editor."""
+    return person("publisher", *permissions.PUBLISHER)
+
+
+@pytest.fixture
+def publisher_client(publisher: Any) -> Client:
+    """Return the publisher's browser."""
+    return signed_in(publisher)
+
+
+def make_template(key: str = "letter-1", *, publish: bool = True, **fields: Any) -> TemplateDraft:
+    """Save a template draft with a letter that compiles, live where asked."""
+    draft = TemplateDraft(
+        **{
+            "key": key,
+            "language": "en",
+            "name": "First letter",
+            "subject": "Your basket is waiting",
+            "body": LETTER,
+            "live": False,
+            **fields,
+        }
+    )
+    draft.save()
+    revision = draft.save_revision()
+    if publish:
+        draft.publish(revision)
+    return TemplateDraft.objects.get(pk=draft.pk)
+
+
+def make_flow(key: str = "left-basket", *, publish: bool = False, **fields: Any) -> FlowDraft:
+    """Save a flow draft that waits an hour and sends a letter, live where asked."""
+    draft = FlowDraft(
+        **{
+            "key": key,
+            "name": "Left basket",
+            "trigger": [{"type": "basket_left", "value": {"idle": {"amount": 1, "unit": "h"}}}],
+            "goals": ["order_placed"],
+            "steps": [
+                {
+                    "type": "wait",
+                    "id": "pause-1",
+                    "value": {"duration": {"amount": 1, "unit": "d"}},
+                },
+                {
+                    "type": "send",
+                    "id": "letter-1",
+                    "value": {"template": "letter-1", "channel": "email"},
+                },
+            ],
+            "live": False,
+            **fields,
+        }
+    )
+    draft.save()
+    revision = draft.save_revision()
+    if publish:
+        draft.publish(revision)
+    return FlowDraft.objects.get(pk=draft.pk)
