@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.translation import pgettext
 from django.views.decorators.clickjacking import xframe_options_deny
@@ -101,4 +102,4 @@ def basket(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _shop(site_id: int | None) -> dict[str, Any]:
-    return {"shop_name": site_settings(site_id).shop_name, "shop_url": "/"}
+    return {"shop_name": site_settings(site_id).shop_name, "shop_url": get_script_prefix()}

@@ -215,7 +215,8 @@ def _new_row(one: _Known, now: datetime) -> dict[str, Any]:
 
 def _told(one: _Known) -> dict[str, Any]:
     told: dict[str, Any] = {
-        name: getattr(one.person, name)[:length] for name, length in _LENGTHS.items()
+        name: getattr(one.person, name).replace("\0", "")[:length]
+        for name, length in _LENGTHS.items()
     }
     told["site_id"] = one.site_id
     return told
@@ -239,7 +240,7 @@ def _add_points(known: Sequence[_Known], found: Sequence[Contact | None], now: d
                 point = wanted[key] = ContactPoint(
                     contact_id=contact.pk,
                     channel=channel,
-                    value=value.strip()[:320],
+                    value=value.replace("\0", "").strip()[:320],
                     normalised=normalised,
                     point_hash=point_hash(channel, normalised),
                     created_at=now,

@@ -95,7 +95,7 @@ def subscribe_again(shown: str = "", *, site_id: int | None = None) -> Words | N
     def text(site: int | None) -> str:
         return pgettext(
             "triggers",
-            "I changed my mind: please send me %(topics)s from %(shop)s by e-mail again. "
+            "I changed my mind: please send me “%(topics)s” from %(shop)s by e-mail again. "
             "I can stop this at any time with one click.",
         ) % {"topics": _topic_label(ALL_TOPICS), "shop": site_settings(site).shop_name}
 

@@ -287,3 +287,10 @@ def test_everyone_with_the_account_the_address_or_the_phone_counts_as_the_same_p
     assert stranger not in same
     assert contacts.same_person_ids(Person()) == set()
     assert contacts.same_person_ids(Person(email="no address")) == set()
+
+
+def test_control_characters_that_databases_refuse_break_nothing() -> None:
+    contact = resolve(
+        email="anna@example.com", phone="+44 20\0 7946 0018", first_name="An\0na" * 60
+    )
+    assert "\0" not in Contact.objects.get(pk=contact).first_name

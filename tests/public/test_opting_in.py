@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.http import HttpRequest
 from django.template import RequestContext, Template
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.utils import timezone, translation
 
-from oscar_triggers.engine import consents, contacts, intake, routing
+from oscar_triggers.engine import clockwork, consents, contacts, intake, routing
 from oscar_triggers.models import ConsentEvent, JournalEntry, point_hash
 from oscar_triggers.policy import consent
 from oscar_triggers.shop.events import OrderPlaced
@@ -164,6 +165,46 @@ def test_a_person_without_a_usable_address_gives_no_consent() -> None:
     posted = fields(shown("{% triggers_opt_in %}"))
     assert post(posted, Person(email="nonsense")) == 0
     assert post(posted, Person(phone="+442079460018")) == 0
+
+
+# ── In the real shop ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_registers_with_the_box_ticked_may_be_written_to(shop_site: Any) -> None:
+    posted = fields(shown("{% triggers_opt_in %}"))
+    response = Client().post(
+        reverse("customer:register"),
+        {
+            "email": "Guest@example.com",
+            "password1": "tea-and-biscuits-42",
+            "password2": "tea-and-biscuits-42",
+            **posted,
+        },
+    )
+    assert response.status_code == 302, response.content
+    clockwork.tick()
+    line = ConsentEvent.objects.get()
+    assert (line.source, line.action) == ("registration", "grant")
+    assert line.contact is not None
+    assert line.contact.user is not None
+    assert allowed()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ticked", [True, False])
+def test_a_guest_decides_at_the_beginning_of_the_checkout(
+    guest: Any, product: Any, ticked: bool
+) -> None:
+    posted = fields(shown("{% triggers_opt_in %}")) if ticked else {}
+    guest.add(product)
+    response = guest.client.post(
+        reverse("checkout:index"), {"username": guest.email, "options": "anonymous", **posted}
+    )
+    assert response.status_code == 302
+    clockwork.tick()
+    assert allowed() is ticked
+    assert ConsentEvent.objects.filter(source="checkout").count() == int(ticked)
 
 
 # ── After a sale ─────────────────────────────────────────────────────────────────────────────────
