@@ -24,20 +24,25 @@ from ..policy.points import normalise_email
 from . import answers
 from .smtp import DEFAULT_TIMEOUT, EmailBackend
 
+LONGEST_LINE = 998
+
 
 class LetterMessage(EmailMultiAlternatives):
     """A letter for backends that build or read the message themselves.
 
-    Its headers are never folded: Django 6.1 would turn a long List-Unsubscribe into encoded
-    words, which Gmail ignores. Django 5.2 has no policy to set, and leaves ASCII as it is.
+    ASCII headers are never folded: Django 6.1 would turn a long List-Unsubscribe into encoded
+    words, which Gmail ignores. Django 5.2 takes no policy, but its messages have one.
     """
 
     def message(self, **kwargs: Any) -> Any:
         """Build the MIME message."""
         if "policy" in inspect.signature(EmailMultiAlternatives.message).parameters:
             chosen = kwargs.get("policy") or policy.default
-            kwargs["policy"] = chosen.clone(max_line_length=998)
-        return super().message(**kwargs)
+            kwargs["policy"] = chosen.clone(max_line_length=LONGEST_LINE)
+            return super().message(**kwargs)
+        message: Any = super().message(**kwargs)
+        message.policy = message.policy.clone(max_line_length=LONGEST_LINE)
+        return message
 
 
 @channels.register
@@ -115,7 +120,7 @@ class _Post:
             return answers.receipt(parcel, Outcome.REFUSED, detail, provider=self.provider)
         letter = self._write(parcel)
         for is_last_try in (False, True):
-            was_open = self.connection is not None
+            was_open = self._is_talking()
             try:
                 self._open()
             except Exception as error:  # noqa: BLE001 - nothing was handed over
@@ -142,22 +147,29 @@ class _Post:
                     return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
         raise AssertionError("both tries return")
 
-    def _open(self) -> None:
+    def _connection(self) -> BaseEmailBackend:
+        """Return the project's backend, made once and not yet talking to anybody."""
         if self.connection is None:
             self.connection = _default_connection()
             backend = type(self.connection)
             self.provider = f"{backend.__module__}.{backend.__qualname__}"[:60]
             if isinstance(self.connection, DjangoSmtpBackend) and self.connection.timeout is None:
                 self.connection.timeout = DEFAULT_TIMEOUT
-        self.connection.open()
-        if isinstance(self.connection, DjangoSmtpBackend) and self.connection.connection:
-            self._watch(self.connection.connection)
+        return self.connection
+
+    def _open(self) -> None:
+        connection = self._connection()
+        connection.open()
+        if isinstance(connection, DjangoSmtpBackend) and connection.connection:
+            self._watch(connection.connection)
+
+    def _is_talking(self) -> bool:
+        return getattr(self.connection, "connection", None) is not None
 
     def _write(self, parcel: Parcel) -> LetterMessage | bytes:
         """Return the letter in the form that the backend takes."""
-        if self.connection is None:
-            self.connection = _default_connection()
-        if parcel.raw is not None and isinstance(self.connection, EmailBackend):
+        connection = self._connection()
+        if parcel.raw is not None and isinstance(connection, EmailBackend):
             return parcel.raw()
         message = LetterMessage(
             subject=parcel.subject,
@@ -169,7 +181,7 @@ class _Post:
         )
         if parcel.html:
             message.attach_alternative(parcel.html, "text/html")
-        if type(self.connection).__module__.startswith("anymail."):
+        if type(connection).__module__.startswith("anymail."):
             message.metadata = dict(parcel.metadata)  # type: ignore[attr-defined]  # Anymail reads it
             message.tags = [parcel.metadata["flow"]] if parcel.metadata.get("flow") else []  # type: ignore[attr-defined]  # Anymail reads it
         return message
@@ -199,8 +211,8 @@ class _Post:
         provider_id = parcel.headers.get("Message-ID", "").strip("<>")
         if status is not None:
             said = getattr(status, "status", None) or set()
-            if isinstance(status.message_id, str):
-                provider_id = status.message_id
+            if isinstance(status.message_id, str | int):
+                provider_id = str(status.message_id)
             if said and said <= {"rejected", "invalid", "failed"}:
                 return answers.receipt(
                     parcel,

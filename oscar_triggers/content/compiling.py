@@ -35,7 +35,7 @@ def compile_letter(
     `known` are the merge paths it may use, by default all registered ones.
     """
     problems: list[Problem] = []
-    paths = tags.known_paths() if known is None else frozenset(known)
+    paths = tags.known_paths() if known is None else tags.with_lists(known)
     if len(source.body) > mjml.MAX_LENGTH:
         raise TemplateError([_too_long(len(source.body))])
     body_text = markup.without_notes(source.body, problems)

@@ -211,7 +211,7 @@ class Reader:
                 )
             if self.is_free and part.isspace():
                 # mrml drops a text of blanks only, and with it the space between two words.
-                self.out.append(self.tokens.for_text("\n" if "\n" in part else " "))
+                self.out.append(self.tokens.for_text(part))
             elif self.is_free:
                 self.out.append(part.replace(">", "&gt;"))
             position += len(part)

@@ -41,6 +41,7 @@ def run_in_process(mjml: str, *, seconds: float = 5.0, memory: int = 512 * 1024 
     """Compile in a short-lived process with limits (seconds, bytes), as for an editor's preview."""
     command = [
         sys.executable,
+        "-P",  # or `import mjml` would find this very module beside the script
         str(Path(__file__).with_name("_mrml_process.py")),
         str(memory),
         str(math.ceil(seconds)),

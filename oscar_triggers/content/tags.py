@@ -53,7 +53,12 @@ def register_tags(tags: Iterable[MergeTag]) -> None:
 
 def known_paths() -> frozenset[str]:
     """Return every registered path, and the lists that registered paths go through."""
-    known = set(registry)
+    return with_lists(registry)
+
+
+def with_lists(paths: Iterable[str]) -> frozenset[str]:
+    """Return paths and the lists that they go through: `basket.lines` for each of its lines."""
+    known = set(paths)
     for path in list(known):
         known.update(path[: match.start()] for match in _LIST_MARK.finditer(path))
     return frozenset(known)

@@ -92,6 +92,11 @@ def encode_literal(text: str) -> str:
     encoded = encode_text(text)
     if not encoded or encoded.endswith("\r\n"):
         return encoded
+    last = len(encoded) - (encoded.rfind("\n") + 1)
+    if last >= LONGEST_LINE:
+        # There is no room for the "=": break before the last character or its escape.
+        cut = len(encoded) - (3 if encoded[-3] == "=" else 1)
+        encoded = encoded[:cut] + SOFT_BREAK + encoded[cut:]
     return encoded + SOFT_BREAK
 
 
