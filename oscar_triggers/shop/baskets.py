@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from ..conf import triggers_settings
 from ..engine import enrollments, flows, intake, sweeping
@@ -84,10 +83,11 @@ def _ids_to_look_at(
         since = now - thresholds.oldest
         if position_at is not None:
             since = max(since, position_at - OVERLAP)
-        known = Q(basket__owner__isnull=False) | Q(basket_id__in=waiting.known_guests())
         watched.update(
             tables.basket_lines()
-            .filter(known, date_updated__gte=since, basket__status__in=tables.ALIVE)
+            .filter(
+                waiting.of_known_people(), date_updated__gte=since, basket__status__in=tables.ALIVE
+            )
             .values_list("basket_id", flat=True)
             .distinct()
         )

@@ -11,13 +11,10 @@ import idna
 from django.contrib.auth import get_user_model
 from django.db.models import (
     CharField,
-    Count,
-    Exists,
     Expression,
     F,
     Q,
     QuerySet,
-    Subquery,
     Value,
 )
 from django.db.models.functions import Cast, Coalesce, Replace
@@ -30,6 +27,7 @@ from ..policy.guards import Consequence, Refused
 from ..snapshots import Subject
 from . import tables
 from .orders import highest_order
+from .refusal import Facts, Refusal
 
 ORDER_PLACED = "order_placed"
 BASKET_EMPTY = "basket_empty"
@@ -58,19 +56,26 @@ class BasketGuard(guards.SendGuard):
         basket_id = _basket_id(subject)
         if basket_id is None:
             return None
-        refused = Q(tables.ordered(basket_id))
-        recent = _orders_since(subject)
-        for matching in _matches(subject).values():
-            refused |= Q(Exists(recent.filter(matching)))
-        refused |= Q(~Exists(_alive(basket_id))) | Q(~Exists(_lines(basket_id)))
-        lines = observed.get("lines") or {}
-        if lines:
-            kept = Coalesce(Subquery(_kept(basket_id, lines)), 0)
-            refused |= Q(LessThan(kept, Value(len(lines))))
         stock = observed.get("stock") or {}
-        if stock:
-            refused |= Q(Exists(tables.stock_records().filter(_raised(stock) | _sold_out(stock))))
-        return refused
+        return Q(
+            Refusal(
+                Facts(
+                    basket_id=basket_id,
+                    order_watermark=_watermark(subject),
+                    left_at=_left_at(subject),
+                    user_id=subject.user_id,
+                    emails=_spellings(subject.emails),
+                    phones=subject.phones,
+                    lines={int(pk): n for pk, n in (observed.get("lines") or {}).items()},
+                    prices={
+                        int(pk): Decimal(record["price"])
+                        for pk, record in stock.items()
+                        if record.get("price") is not None
+                    },
+                    in_stock=[int(pk) for pk, record in stock.items() if record.get("tracked")],
+                )
+            )
+        )
 
     def explain(
         self, subject: Subject, observed: Mapping[str, Any], now: datetime
@@ -95,8 +100,13 @@ def _basket_id(subject: Subject) -> int | None:
     return int(subject.about.id) if subject.about.id.isdigit() else None
 
 
-def _alive(basket_id: int) -> QuerySet[Any]:
-    return tables.baskets().filter(pk=basket_id, status__in=tables.ALIVE)
+def _watermark(subject: Subject) -> int:
+    return subject.watermarks.get(ORDER_WATERMARK, 0)
+
+
+def _left_at(subject: Subject) -> datetime | None:
+    left_at = subject.payload.get("left_at")
+    return datetime.fromisoformat(str(left_at)) if left_at else None
 
 
 def _lines(basket_id: int) -> QuerySet[Any]:
@@ -105,10 +115,10 @@ def _lines(basket_id: int) -> QuerySet[Any]:
 
 def _orders_since(subject: Subject) -> QuerySet[Any]:
     """Return the orders placed since the basket was left (both columns are indexed)."""
-    since = Q(pk__gt=subject.watermarks.get(ORDER_WATERMARK, 0))
-    left_at = subject.payload.get("left_at")
-    if left_at:
-        since |= Q(date_placed__gt=datetime.fromisoformat(str(left_at)))
+    since = Q(pk__gt=_watermark(subject))
+    left_at = _left_at(subject)
+    if left_at is not None:
+        since |= Q(date_placed__gt=left_at)
     return tables.orders().filter(since)
 
 
@@ -137,16 +147,6 @@ def _digits(name: str) -> Expression:
     for separator in " -()./":
         digits = Replace(digits, Value(separator), Value(""))
     return digits
-
-
-def _kept(basket_id: int, lines: Mapping[str, int]) -> QuerySet[Any]:
-    """Count the lines that are still there as they were written about; no row for none."""
-    same = Q()
-    for line_id, quantity in lines.items():
-        same |= Q(pk=int(line_id), quantity=quantity)
-    kept = tables.basket_lines().filter(same, basket_id=basket_id)
-    counted: QuerySet[Any] = kept.values("basket_id").annotate(count=Count("pk")).values("count")
-    return counted
 
 
 def _raised(stock: Mapping[str, Mapping[str, Any]]) -> Q:
