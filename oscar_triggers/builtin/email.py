@@ -191,9 +191,7 @@ class _Post:
         self.content_left = False
         if isinstance(letter, bytes):
             assert isinstance(connection, EmailBackend)
-            answer = connection.send_ready(
-                wire.envelope_address(parcel.from_), parcel.to, letter
-            )
+            answer = connection.send_ready(wire.envelope_address(parcel.from_), parcel.to, letter)
             if answers.is_closing(answer.code):
                 self._drop()
             return answers.for_reply(
@@ -272,7 +270,7 @@ class _Post:
             if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n"):
                 self.content_left = True
 
-        client.send = send  # type: ignore[method-assign]  # of this connection only
+        setattr(client, "send", send)  # noqa: B010 - of this connection only
 
     def _content_left(self) -> bool:
         if isinstance(self.connection, EmailBackend):

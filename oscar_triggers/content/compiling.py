@@ -10,7 +10,7 @@ from functools import partial
 from django.utils.translation import pgettext
 
 from ..exceptions import Problem, TemplateError
-from . import grammar, markup, mjml, plaintext, tags
+from . import grammar, markup, mjml, notes, plaintext, tags
 from .grammar import Piece
 from .letters import CompiledLetter, LetterSource
 from .nodes import Literal, Nodes
@@ -38,7 +38,7 @@ def compile_letter(
     paths = tags.known_paths() if known is None else tags.with_lists(known)
     if len(source.body) > mjml.MAX_LENGTH:
         raise TemplateError([_too_long(len(source.body))])
-    body_text = markup.without_notes(source.body, problems)
+    body_text = notes.without_notes(source.body, problems)
     read = {
         "subject": grammar.read(source.subject, where="subject", problems=problems),
         "preheader": grammar.read(source.preheader, where="preheader", problems=problems),
@@ -150,7 +150,8 @@ def _without_block_lines(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _too_long(length: int) -> Problem:
-    message = pgettext(
-        "triggers", "is %(length)d characters long; %(limit)d are possible"
-    ) % {"length": length, "limit": mjml.MAX_LENGTH}
+    message = pgettext("triggers", "is %(length)d characters long; %(limit)d are possible") % {
+        "length": length,
+        "limit": mjml.MAX_LENGTH,
+    }
     return Problem(where="body", message=message)

@@ -76,7 +76,9 @@ FREE = frozenset(
 KNOWN_MJML = frozenset().union(*CHILDREN.values(), FREE, {"mj-all", "mj-class"})
 
 #: MJML elements between whose children `{% if %}` and `{% for %}` survive the compilation.
-BLOCK_PARENTS = frozenset({"mj-body", "mj-wrapper", "mj-section", "mj-group", "mj-column", "mj-hero"})
+BLOCK_PARENTS = frozenset(
+    {"mj-body", "mj-wrapper", "mj-section", "mj-group", "mj-column", "mj-hero"}
+)
 
 #: Parents that compute the width of columns from their number.
 WIDTH_PARENTS = frozenset({"mj-section", "mj-group"})

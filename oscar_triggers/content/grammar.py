@@ -124,7 +124,9 @@ class _Words:
         kind, text = self.next()
         if kind != "name" or text in _RESERVED:
             raise _Unreadable(
-                pgettext("triggers", "a name such as contact.first_name is expected, not “%(word)s”")
+                pgettext(
+                    "triggers", "a name such as contact.first_name is expected, not “%(word)s”"
+                )
                 % {"word": text}
             )
         parts = tuple(text.split("."))
@@ -282,7 +284,7 @@ def _checked(call: FilterCall) -> FilterCall:
         forms = [form.strip() for form in call.arguments[0].split(",")]
         if not 2 <= len(forms) <= MAX_PLURAL_FORMS:
             raise _Unreadable(
-                pgettext("triggers", "“plural” takes the forms of a word: \"item,items\"")
+                pgettext("triggers", '“plural” takes the forms of a word: "item,items"')
             )
         return FilterCall(name="plural", arguments=tuple(forms))
     return call
@@ -372,7 +374,9 @@ class _Nesting:
                     self.position = len(self.pieces)
                     break
                 self.position += 1
-                nodes.append(self._if(piece, depth) if piece.kind == "if" else self._for(piece, depth))
+                nodes.append(
+                    self._if(piece, depth) if piece.kind == "if" else self._for(piece, depth)
+                )
                 continue
             else:
                 # What belongs to an outer block, or to none, ends this one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,45 +10,19 @@ from dataclasses import dataclass, field
 from django.utils.translation import pgettext
 
 from ..exceptions import Problem
-from . import elements
+from . import elements, rules
+from .attributes import CSS_DANGER, AttributeReader, pair
 from .grammar import Piece, Tag, shorten
-from .nodes import Literal, Place
+from .nodes import Literal
+from .notes import WHERE
 from .tokens import Tokens
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 3_000
 MAX_CAROUSEL_IMAGES = 30
 
-WHERE = "body"
-
-_NOTE = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _OPEN = re.compile(r"<([a-zA-Z][\w:.-]*)")
 _CLOSE = re.compile(r"</([a-zA-Z][\w:.-]*)\s*>")
-_ATTRIBUTE = re.compile(
-    r"""\s*([^\s=<>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?"""
-)
-_CSS_DANGER = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:", re.IGNORECASE)
-
-
-def without_notes(source: str, problems: list[Problem]) -> str:
-    """Return the source without `<!-- notes -->`; lines keep their numbers."""
-
-    def blank(match: re.Match[str]) -> str:
-        if match[1].lstrip().lower().startswith(("[if", "[endif", "<![")):
-            line = 1 + source.count("\n", 0, match.start())
-            message = pgettext(
-                "triggers", "Outlook's conditional comments are not possible; MJML writes its own"
-            )
-            problems.append(Problem(where=WHERE, line=line, message=message))
-        return "\n" * match[0].count("\n")
-
-    cleaned = _NOTE.sub(blank, source)
-    position = cleaned.find("<!--")
-    if position >= 0:
-        message = pgettext("triggers", "“<!--” is never closed; end it with “-->”")
-        line = 1 + cleaned.count("\n", 0, position)
-        problems.append(Problem(where=WHERE, line=line, message=message))
-    return cleaned
 
 
 @dataclass(kw_only=True)
@@ -82,8 +55,8 @@ class Reader:
         self.tokens = tokens
         self.problems = problems
         self.root = {"lang": language, "dir": direction}
-        self.first_numbers = len(tokens.tags)
         self.source, self.offsets, self.lines = self._with_tokens(pieces)
+        self.attributes = AttributeReader(self.source, tokens, self.problem)
         self.head = ""
         if "<mj-title" not in self.source:
             self.head += f"<mj-title>{title}</mj-title>"
@@ -186,9 +159,7 @@ class Reader:
             )
             end = source.find(">", start)
             return len(source) if end < 0 else end + 1
-        self.problem(
-            start, pgettext("triggers", "a “<” that begins no element; write it as &lt;")
-        )
+        self.problem(start, pgettext("triggers", "a “<” that begins no element; write it as &lt;"))
         self.out.append("&lt;")
         return start + 1
 
@@ -199,7 +170,7 @@ class Reader:
         for part in self.tokens.split(self.source[start:end]):
             if isinstance(part, int):
                 self._tag_in_text(self.tokens.tags[part], position)
-                token = self.source[position : self.tokens.pattern.match(self.source, position).end()]  # type: ignore[union-attr]  # split found it
+                token = self.tokens.token(part)
                 self.out.append(token)
                 position += len(token)
                 continue
@@ -224,7 +195,7 @@ class Reader:
         if self.in_head or not (self.is_free or self.top.name in elements.BLOCK_PARENTS):
             self._refuse_tag(tag, offset)
         self.top.had_blocks = True
-        self._pair(tag, self.top.blocks, offset)
+        pair(tag, self.top.blocks, lambda message: self.problem(offset, message))
 
     def _refuse_tag(self, tag: Tag, offset: int) -> None:
         if tag.kind == "value" and self.top.name in elements.BLOCK_PARENTS:
@@ -233,22 +204,13 @@ class Reader:
             message = pgettext("triggers", "%(tag)s would not survive in <%(name)s>")
         self.problem(offset, message % {"tag": shorten(tag.source), "name": self.top.name})
 
-    def _pair(self, tag: Tag, blocks: list[Tag], offset: int) -> None:
-        if tag.kind in ("if", "for"):
-            blocks.append(tag)
-        elif not blocks:
-            self.problem(
-                offset,
-                pgettext("triggers", "%(tag)s stands in another element than its beginning")
-                % {"tag": shorten(tag.source)},
-            )
-        elif tag.kind in ("endif", "endfor"):
-            blocks.pop()
-
     # ── elements ─────────────────────────────────────────────────────────────────────────────
 
     def _open(self, name: str, start: int, position: int) -> int:
-        attributes, position = self._attributes(position)
+        names = {element.name for element in self.stack} | {name}
+        attributes, position = self.attributes.read(
+            name, position, fixed=bool(names & {"mj-head", "mj-carousel"})
+        )
         closes_itself = self.source.startswith("/>", position)
         if not closes_itself and not self.source.startswith(">", position):
             self.problem(
@@ -315,7 +277,7 @@ class Reader:
                     pgettext("triggers", "%(tag)s would not survive in <%(name)s>")
                     % {"tag": shorten(tag.source), "name": name},
                 )
-            elif _CSS_DANGER.search(part) or "<" in part:
+            elif CSS_DANGER.search(part) or "<" in part:
                 self.problem(
                     offset, pgettext("triggers", "these styles hold what mailboxes refuse")
                 )
@@ -335,54 +297,21 @@ class Reader:
             )
             self.full = True
             return
-        message = self._refusal(name, attributes)
+        parents = [element.name for element in self.stack]
+        message = rules.refusal(name, attributes, parents, is_first=self.count <= len(parents))
         if message:
             self.problem(start, message)
-        parent = self.top
         if name in ("mj-column", "mj-group") and "width" not in attributes:
-            parent.columns_without_width.append(self.line_at(start))
-
-    def _refusal(self, name: str, attributes: dict[str, str]) -> str:
-        parent = self.top.name
-        values = {"name": name, "parent": parent}
-        in_attributes = any(element.name == "mj-attributes" for element in self.stack)
-        if name == "mj-include":
-            return pgettext("triggers", "<mj-include> is not possible; write the text here")
-        if name in elements.REFUSED_ELEMENTS:
-            return pgettext("triggers", "<%(name)s> is not possible in a letter") % values
-        if name.startswith("mj") and name not in elements.KNOWN_MJML:
-            return pgettext("triggers", "<%(name)s> is not known") % values
-        if not in_attributes:
-            allowed = elements.CHILDREN.get(parent)
-            if parent == "mjml" and name == "mj-head" and self.count > 2:
-                return pgettext("triggers", "<mj-head> stands before <mj-body>")
-            if allowed is not None and name not in allowed:
-                if parent:
-                    return pgettext("triggers", "<%(name)s> cannot stand in <%(parent)s>") % values
-                return pgettext("triggers", "<%(name)s> stands outside of <mjml>") % values
-            if allowed is None and name.startswith("mj"):
-                return pgettext("triggers", "<%(name)s> cannot stand in <%(parent)s>") % values
-            if name in elements.PICTURES and "alt" not in attributes:
-                return (
-                    pgettext(
-                        "triggers",
-                        "<%(name)s> needs an alt text for those who do not see it "
-                        '(alt="" for mere decoration)',
-                    )
-                    % values
-                )
-        if name == "mj-style" and attributes.get("inline"):
-            return pgettext("triggers", "inline styles are not possible; write attributes")
-        if name == "meta" and "http-equiv" in attributes:
-            return pgettext("triggers", "<meta http-equiv> is not possible in a letter")
+            self.top.columns_without_width.append(self.line_at(start))
         if name == "mj-carousel-image":
             self.carousel_images += 1
             if self.carousel_images > MAX_CAROUSEL_IMAGES:
                 self.full = True
-                return (
+                self.problem(
+                    start,
                     pgettext("triggers", "a letter shows at most %(count)d pictures in carousels")
-                ) % {"count": MAX_CAROUSEL_IMAGES}
-        return ""
+                    % {"count": MAX_CAROUSEL_IMAGES},
+                )
 
     def _close(self, name: str, offset: int) -> None:
         if len(self.stack) == 1 or self.top.name != name:
@@ -419,101 +348,3 @@ class Reader:
     def _still_open(self, element: _Element) -> None:
         message = pgettext("triggers", "<%(name)s> is never closed") % {"name": element.name}
         self.problems.append(Problem(where=WHERE, line=element.line, message=message))
-
-    # ── attributes ───────────────────────────────────────────────────────────────────────────
-
-    def _attributes(self, position: int) -> tuple[dict[str, str], int]:
-        source = self.source
-        name = source[source.rfind("<", 0, position) + 1 : position]
-        attributes: dict[str, str] = {}
-        while True:
-            match = _ATTRIBUTE.match(source, position)
-            if match is None:
-                break
-            key = match[1].lower()
-            start = match.start(1)
-            number = next((part for part in self.tokens.split(match[1]) if part != match[1]), None)
-            if isinstance(number, int) or self.tokens.pattern.search(match[1]):
-                tag = self.tokens.tags[int(self.tokens.pattern.search(match[1])["number"])]  # type: ignore[index]  # it matched
-                self.problem(
-                    start,
-                    pgettext("triggers", "%(tag)s can stand inside an attribute's quotes only")
-                    % {"tag": shorten(tag.source)},
-                )
-            else:
-                value = next((v for v in match.groups()[1:] if v is not None), None)
-                if value is None:
-                    value = key
-                value_start = match.end() - len(value) - 1
-                self._check_attribute(name, key, value, start, value_start)
-                attributes[key] = self._escaped(value)
-            position = match.end()
-        while position < len(source) and source[position].isspace():
-            position += 1
-        return attributes, position
-
-    @staticmethod
-    def _escaped(value: str) -> str:
-        return value.replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
-
-    def _check_attribute(
-        self, name: str, key: str, value: str, start: int, value_start: int
-    ) -> None:
-        values = {"name": name, "key": key}
-        if key.startswith("on"):
-            self.problem(
-                start, pgettext("triggers", "“%(key)s” runs code; letters cannot") % values
-            )
-            return
-        blocks: list[Tag] = []
-        literal_seen = anything_seen = False
-        for part in self.tokens.split(value):
-            if isinstance(part, str):
-                if key in elements.ADDRESS_ATTRIBUTES and not anything_seen:
-                    self._check_address(key, part, start)
-                if key == "style" and _CSS_DANGER.search(html.unescape(part)):
-                    self.problem(
-                        start, pgettext("triggers", "this style holds what mailboxes refuse")
-                    )
-                if part and not blocks:
-                    literal_seen = anything_seen = True
-                continue
-            tag = self.tokens.tags[part]
-            self._check_tag_in_attribute(name, key, tag, start)
-            if tag.output is None:
-                self._pair(tag, blocks, start)
-                continue
-            if key in elements.ADDRESS_ATTRIBUTES:
-                place = Place.ADDRESS_PART if literal_seen else Place.ADDRESS
-                self.tokens.places[part] = place
-                anything_seen = anything_seen or not blocks
-            elif key in elements.STYLE_ATTRIBUTES:
-                self.tokens.places[part] = Place.STYLE
-        for tag in blocks:
-            self.problem(
-                start,
-                pgettext("triggers", "%(tag)s is not closed within “%(key)s”")
-                % {"tag": shorten(tag.source), "key": key},
-            )
-
-    def _check_tag_in_attribute(self, name: str, key: str, tag: Tag, start: int) -> None:
-        is_layout = name.startswith("mj") and key not in elements.TAG_ATTRIBUTES
-        names = {element.name for element in self.stack}
-        if is_layout or "mj-head" in names or "mj-carousel" in names or name == "mj-carousel":
-            self.problem(
-                start,
-                pgettext(
-                    "triggers",
-                    "%(tag)s would not survive in “%(key)s” of <%(name)s>; write a fixed value",
-                )
-                % {"tag": shorten(tag.source), "key": key, "name": name},
-            )
-
-    def _check_address(self, key: str, part: str, start: int) -> None:
-        address = re.sub(r"[\x00-\x20]+", "", html.unescape(part)).lower()
-        if address and not address.startswith((*elements.ADDRESS_SCHEMES, "#")):
-            self.problem(
-                start,
-                pgettext("triggers", "“%(key)s” needs a full address that begins with https://")
-                % {"key": key},
-            )

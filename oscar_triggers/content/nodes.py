@@ -129,7 +129,10 @@ def to_json(nodes: Sequence[Node]) -> list[Any]:
             written.append(["value", ".".join(node.path), calls, node.place.value])
         elif isinstance(node, If):
             written.append(
-                ["if", *([_condition_to_json(b.condition), to_json(b.nodes)] for b in node.branches)]
+                [
+                    "if",
+                    *([_condition_to_json(b.condition), to_json(b.nodes)] for b in node.branches),
+                ]
             )
         else:
             written.append(["for", node.variable, ".".join(node.path), to_json(node.nodes)])

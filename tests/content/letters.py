@@ -81,8 +81,7 @@ def values(**changes: Any) -> dict[str, Any]:
 def in_column(content: str) -> str:
     """Return MJML with this content in its one column."""
     return (
-        "<mjml><mj-body><mj-section><mj-column>"
-        f"{content}</mj-column></mj-section></mj-body></mjml>"
+        f"<mjml><mj-body><mj-section><mj-column>{content}</mj-column></mj-section></mj-body></mjml>"
     )
 
 

@@ -24,7 +24,15 @@ from oscar_triggers.content.values import formatter
 from tests.content.letters import KNOWN, body_of, euros, parsed, part, values
 
 _WORDS = {
-    "en": ["Hello", "your basket", "5 > 3", "save & smile", "it’s here", "caf&eacute;", "tea &lt; 3"],
+    "en": [
+        "Hello",
+        "your basket",
+        "5 > 3",
+        "save & smile",
+        "it’s here",
+        "caf&eacute;",
+        "tea &lt; 3",
+    ],
     "de": ["Grüße", "Ihr Warenkorb", "Größe > M", "„jetzt“", "Übrigens & danke", "ß", "für Sie"],
     "ru": ["Привет", "ваша корзина", "Далее > ещё", "«скидка»", "№ 5 — ура", "ёлка & шар", "цены"],
 }
@@ -48,7 +56,7 @@ class Author:
 
     def __init__(self, language: str, seed: int) -> None:
         self.words = _WORDS[language]
-        self.dice = random.Random(seed)  # noqa: S311 - not a secret
+        self.dice = random.Random(seed)
         self.in_loop = False
 
     def letter(self) -> str:

@@ -372,7 +372,9 @@ def test_addresses_have_one_spelling(value: str, expected: str) -> None:
     assert channels.get("email").normalise(value) == expected
 
 
-@pytest.mark.parametrize("value", ["", "anna", "a@b", "a\r\nb@c.example", "@c.example", "a b@c.example"])
+@pytest.mark.parametrize(
+    "value", ["", "anna", "a@b", "a\r\nb@c.example", "@c.example", "a b@c.example"]
+)
 def test_what_is_no_address_is_refused_without_being_repeated(value: str) -> None:
     with pytest.raises(ValueError, match="e-mail") as caught:
         channels.get("email").normalise(value)
@@ -382,5 +384,3 @@ def test_what_is_no_address_is_refused_without_being_repeated(value: str) -> Non
 def test_messages_for_other_backends_keep_long_headers_whole() -> None:
     message = LetterMessage("s", "b", "a@b.example", ["c@d.example"], headers={"X": LONG_URL})
     assert f"X: {LONG_URL}" in message.message().as_string()
-
-

@@ -22,7 +22,10 @@ def said(text: str, language: str = "en", **changes: object) -> str:
         ('{{ contact.first_name|upper|default:"friend" }}', "ZOË"),
         ("{{ contact.first_name|lower }}", "zoë"),
         ('{{ shop.name|truncate:"8" }}', "Kettle…"),
-        ("{% if basket.count > 2 %}many{% elif basket.count == 2 %}two{% else %}few{% endif %}", "many"),
+        (
+            "{% if basket.count > 2 %}many{% elif basket.count == 2 %}two{% else %}few{% endif %}",
+            "many",
+        ),
         ("{% if not contact.first_name or shop.name == 'x' %}a{% else %}b{% endif %}", "b"),
         ("{% if contact.first_name and basket.count >= 3 %}a{% endif %}", "a"),
         ("{% if basket.total > 1000 %}rich{% endif %}", "rich"),
@@ -45,13 +48,15 @@ def test_a_missing_name_is_replaced_by_the_default() -> None:
 
 
 def test_money_and_dates_speak_the_language_of_the_letter() -> None:
-    text = '{{ basket.total }} / {{ voucher.expires|date }} / {{ voucher.expires|time }}'
+    text = "{{ basket.total }} / {{ voucher.expires|date }} / {{ voucher.expires|time }}"
     assert said(text, "en") == "€1,234.50 / December 6, 2026 / 7:30\u202fAM"
     assert said(text, "de") == "1.234,50\xa0€ / 6. Dezember 2026 / 07:30"
     assert said(text, "ru") == "1\xa0234,50\xa0€ / 6 декабря 2026\u202fг. / 07:30"
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, "1 товар"), (3, "3 товара"), (11, "11 товаров")])
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, "1 товар"), (3, "3 товара"), (11, "11 товаров")]
+)
 def test_russian_counts_get_their_three_forms(count: int, expected: str) -> None:
     text = '{{ basket.count }} {{ basket.count|plural:"товар,товара,товаров" }}'
     assert said(text, "ru", basket={"count": count}) == expected
