@@ -134,7 +134,9 @@ def demand_servers(environment: os._Environ[str] | dict[str, str]) -> None:
     missing = [name for name in wanted if not environment.get(name)]
     if missing:
         examples = " ".join(f"{name}={wanted[name][2]}" for name in missing)
-        raise CannotRun(f"set {' and '.join(missing)}, as in:\n  {examples} make sandbox-production")
+        raise CannotRun(
+            f"set {' and '.join(missing)}, as in:\n  {examples} make sandbox-production"
+        )
     for name, (scheme, default_port, example) in wanted.items():
         parts = urlsplit(environment[name])
         if not parts.scheme.startswith(scheme):

@@ -61,9 +61,7 @@ class _Visit:
 def make_the_past(customers: list[Any], random: Random, now: datetime) -> dict[str, int]:
     """Write ninety days of history that end now, and return how many rows of each sort."""
     stock = list(
-        get_model("partner", "StockRecord").objects.select_related(
-            "product__parent", "partner"
-        )
+        get_model("partner", "StockRecord").objects.select_related("product__parent", "partner")
     )
     visits = [_visit(customers, stock, random, now) for _ in range(BASKETS)]
     visits.sort(key=lambda visit: visit.began)
@@ -175,9 +173,7 @@ def _make_orders(visits: list[_Visit], baskets: list[Any], random: Random) -> in
     country = factories.CountryFactory(
         iso_3166_1_a2="GB", printable_name="United Kingdom", is_shipping_country=True
     )
-    sold = [
-        (visit, basket) for visit, basket in zip(visits, baskets, strict=True) if visit.ordered
-    ]
+    sold = [(visit, basket) for visit, basket in zip(visits, baskets, strict=True) if visit.ordered]
     addresses = address_model.objects.bulk_create(
         factories.ShippingAddressFactory.build(
             country=country,
@@ -260,9 +256,7 @@ def _remember_buyers(orders: list[Any], sold: list[tuple[_Visit, Any]]) -> None:
     model.objects.bulk_create(records.values())
 
 
-def _make_views(
-    customers: list[Any], stock: list[Any], random: Random, now: datetime
-) -> list[Any]:
+def _make_views(customers: list[Any], stock: list[Any], random: Random, now: datetime) -> list[Any]:
     model = get_model("analytics", "UserProductView")
     shown = [record.product.parent or record.product for record in stock]
     views: list[Any] = model.objects.bulk_create(

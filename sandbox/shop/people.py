@@ -113,9 +113,7 @@ def make_customers(random: Random, now: datetime) -> list[Any]:
     return users
 
 
-def _make_contacts(
-    users: list[Any], languages: list[str], random: Random, now: datetime
-) -> None:
+def _make_contacts(users: list[Any], languages: list[str], random: Random, now: datetime) -> None:
     persons = [
         Person(
             user_id=user.pk,

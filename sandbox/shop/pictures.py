@@ -233,7 +233,9 @@ def _gloves(pen: Pen) -> None:
     for shift in (0, 36):
         pen.box(18 + shift, 34, 44 + shift, 74, pen.colour, 10)
         pen.box(18 + shift, 34, 25 + shift, 74, pen.light, 7)
-        pen.shape([(42 + shift, 52), (52 + shift, 42), (55 + shift, 48), (43 + shift, 66)], pen.dark)
+        pen.shape(
+            [(42 + shift, 52), (52 + shift, 42), (55 + shift, 48), (43 + shift, 66)], pen.dark
+        )
         pen.box(20 + shift, 72, 42 + shift, 87, pen.dark, 3)
 
 

@@ -59,9 +59,7 @@ def test_a_sink_can_refuse_as_a_broken_server_would(smtp_sink: SmtpSink) -> None
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    "path", ["/catalogue/", "/search/?q=mug", "/basket/", "/accounts/login/"]
-)
+@pytest.mark.parametrize("path", ["/catalogue/", "/search/?q=mug", "/basket/", "/accounts/login/"])
 def test_the_shops_pages_open(client: Client, shop_site: Any, product: Any, path: str) -> None:
     assert client.get(path).status_code == 200
 

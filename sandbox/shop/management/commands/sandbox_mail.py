@@ -69,7 +69,5 @@ class _Keeper:
         if self._refuse_with:
             return self._refuse_with
         content = bytes(envelope.original_content or b"")
-        mailbox.keep(
-            settings.INBOX_DIR, envelope.mail_from or "", list(envelope.rcpt_tos), content
-        )
+        mailbox.keep(settings.INBOX_DIR, envelope.mail_from or "", list(envelope.rcpt_tos), content)
         return "250 OK"
