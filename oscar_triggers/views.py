@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from .conf import site_settings, triggers_settings
-from .engine import consents, wording
+from .engine import unsubscribing, wording
 from .shop import restoring, visitors
 
 View = Callable[..., HttpResponse]
@@ -51,12 +51,12 @@ def unsubscribe(request: HttpRequest, public_id: str) -> HttpResponse:
         now = timezone.now()
         if request.POST.get("action") == "subscribe":
             shown = request.POST.get("shown", "")
-            consents.subscribe_again(public_id, now, shown=shown)
+            unsubscribing.subscribe_again(public_id, now, shown=shown)
             page = "subscribed"
         else:
             one_click = request.POST.get("List-Unsubscribe") == "One-Click"
             source = "one_click" if one_click else "unsubscribe_page"
-            consents.unsubscribe(public_id, now, source=source)
+            unsubscribing.unsubscribe(public_id, now, source=source)
             page = "unsubscribed"
     site_id = visitors.site_id(request)
     context = {

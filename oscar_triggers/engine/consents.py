@@ -1,4 +1,4 @@
-"""Consent on its way into the ledger: what people tick, say on the unsubscribe page, and buy."""
+"""Consent on its way into the ledger: what people tick, what a sale allows, what staff note."""
 
 from __future__ import annotations
 
@@ -13,26 +13,21 @@ from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
 from .. import events
-from ..conf import PROMOTIONAL, triggers_settings
+from ..conf import triggers_settings
 from ..events import Event
 from ..models import (
     ALL_TOPICS,
     ConsentAction,
     ConsentBasis,
     ConsentEvent,
-    Contact,
     ContactPoint,
-    Dispatch,
-    Enrollment,
-    Message,
-    MessageState,
     point_hash,
 )
 from ..models.sql import database_for
 from ..policy import consent
 from ..policy.points import EMAIL, SMS, normalise_or_nothing
 from ..snapshots import Person
-from . import enrollments, joining, wording
+from . import unsubscribing, wording
 from .intake import Record, Routed, listener
 
 CTX = "triggers"
@@ -91,11 +86,16 @@ def write_granted(entries: Sequence[Routed], now: datetime) -> None:
 
 @listener(ConsentWithdrawn.kind)
 def write_withdrawn(entries: Sequence[Routed], now: datetime) -> None:
-    """Append what people refused to the ledger."""
-    _write_spoken(entries, ConsentAction.WITHDRAW, now)
+    """Append what people refused to the ledger, and stop what is on its way to them."""
+    for line in _write_spoken(entries, ConsentAction.WITHDRAW, now):
+        unsubscribing.stop_promotion(
+            line.channel, line.point_hash, line.contact_id, now, topic=line.topic
+        )
 
 
-def _write_spoken(entries: Sequence[Routed], action: ConsentAction, now: datetime) -> None:
+def _write_spoken(
+    entries: Sequence[Routed], action: ConsentAction, now: datetime
+) -> list[consent.Line]:
     lines = []
     for entry in entries:
         event = entry.event
@@ -119,6 +119,7 @@ def _write_spoken(entries: Sequence[Routed], action: ConsentAction, now: datetim
             )
         )
     consent.write_many(lines, now)
+    return lines
 
 
 @listener("order_placed")
@@ -260,8 +261,9 @@ def withdraw(
         _write_direct(
             point, ConsentAction.WITHDRAW, topic, None, source, now, source_detail, actor_id
         )
-        if topic == ALL_TOPICS:
-            stop_promotion(point.channel, point.point_hash, point.contact_id, now)
+        unsubscribing.stop_promotion(
+            point.channel, point.point_hash, point.contact_id, now, topic=topic
+        )
 
 
 def _write_direct(
@@ -293,140 +295,3 @@ def _write_direct(
         ],
         now,
     )
-
-
-def unsubscribe(public_id: str, now: datetime, *, source: str) -> bool:
-    """Stop all promotional messages to the point that a message went to; safe to repeat.
-
-    The withdrawal, the exits and the cancelled messages are one transaction. Returns False for
-    an id that names no message to a contact; callers answer the same.
-    """
-    found = _point_of(public_id)
-    if found is None:
-        return False
-    channel, hash_, contact_id = found
-    with transaction.atomic(using=database_for(ConsentEvent)):
-        _withdraw_once(channel, hash_, contact_id, now, source=source)
-        stop_promotion(channel, hash_, contact_id, now)
-    return True
-
-
-def subscribe_again(public_id: str, now: datetime, *, shown: str) -> bool:
-    """Append a new consent for the point that a message went to, in the words on the page.
-
-    Only someone who unsubscribed can take it back here. Returns False for an id that names no
-    message, and where nothing was withdrawn; callers answer the same.
-    """
-    found = _point_of(public_id)
-    if found is None:
-        return False
-    channel, hash_, contact_id = found
-    words = wording.subscribe_again(shown)
-    newest = _newest_spoken(channel, hash_)
-    if words is None or newest is None or newest.action != ConsentAction.WITHDRAW:
-        return False
-    moment = max(now, newest.occurred_at)
-    consent.write_many(
-        [
-            consent.Line(
-                channel=channel,
-                point_hash=hash_,
-                topic=ALL_TOPICS,
-                action=ConsentAction.GRANT,
-                contact_id=contact_id,
-                text=words.text,
-                text_version=words.version,
-                language=words.language,
-                source="unsubscribe_page",
-                occurred_at=moment,
-                dedup_key=f"again:{newest.pk}",
-            )
-        ],
-        moment,
-    )
-    return True
-
-
-def _point_of(public_id: str) -> tuple[str, str, int] | None:
-    row = (
-        Dispatch.objects.filter(message__public_id=public_id, message__contact__isnull=False)
-        .exclude(point_hash="")
-        .order_by("hop")
-        .values_list("channel", "point_hash", "message__contact")
-    )
-    rows = list(row)
-    if not rows:
-        return None
-    # The link stands in a letter; other hops of a cascade have their own ways to say stop.
-    channel, hash_, contact_id = next((r for r in rows if r[0] == EMAIL), rows[0])
-    ends = joining.follow(Contact.objects.filter(pk=contact_id))
-    return channel, hash_, ends[contact_id].pk
-
-
-def _newest_spoken(channel: str, hash_: str) -> ConsentEvent | None:
-    return (
-        ConsentEvent.objects.filter(channel=channel, point_hash=hash_)
-        .exclude(action=ConsentAction.GRANT, basis__in=consent.WEAK_BASES)
-        .order_by("-occurred_at", "-id")
-        .first()
-    )
-
-
-def _withdraw_once(
-    channel: str, hash_: str, contact_id: int, now: datetime, *, source: str
-) -> None:
-    newest = _newest_spoken(channel, hash_)
-    if (
-        newest is not None
-        and newest.action == ConsentAction.WITHDRAW
-        and newest.topic == ALL_TOPICS
-    ):
-        return
-    # Clocks of two servers differ: a withdrawal is never older than what it withdraws.
-    moment = max(now, newest.occurred_at) if newest is not None else now
-    consent.write_many(
-        [
-            consent.Line(
-                channel=channel,
-                point_hash=hash_,
-                topic=ALL_TOPICS,
-                action=ConsentAction.WITHDRAW,
-                contact_id=contact_id,
-                source=source,
-                occurred_at=moment,
-                # Two clicks at once are one withdrawal.
-                dedup_key=f"unsubscribe:{hash_}:{newest.pk if newest else 0}",
-            )
-        ],
-        moment,
-    )
-
-
-def stop_promotion(channel: str, hash_: str, contact_id: int, now: datetime) -> None:
-    """End a person's promotional enrollments and cancel promotional messages to a point."""
-    people = {contact_id}
-    people.update(
-        ContactPoint.objects.filter(channel=channel, point_hash=hash_).values_list(
-            "contact_id", flat=True
-        )
-    )
-    running = (
-        Enrollment.objects.filter(contact_id__in=people, state__in=enrollments.UNFINISHED)
-        .filter(version__definition__stream=PROMOTIONAL)
-        .values_list("pk", flat=True)
-    )
-    enrollments.exit_many(
-        list(running),
-        "unsubscribed",
-        now,
-        rule="consent",
-        compared={"channel": channel, "action": "withdraw"},
-    )
-    waiting = (
-        Message.objects.filter(
-            contact_id__in=people, stream=PROMOTIONAL, state=MessageState.PLANNED
-        )
-        .filter(dispatches__channel=channel)
-        .values_list("pk", flat=True)
-    )
-    enrollments.cancel_planned(list(waiting), "unsubscribed", now)

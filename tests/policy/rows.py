@@ -21,7 +21,9 @@ from oscar_triggers.models import (
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def make_flow(key: str, *, stream: str = "promotional", trigger: str = "basket_left") -> Flow:
+def make_flow(
+    key: str, *, stream: str = "promotional", trigger: str = "basket_left", topic: str = "offers"
+) -> Flow:
     """Make a live flow."""
     flow = Flow.objects.create(
         key=key, name=key, owner=Owner.FILE, trigger_kind=trigger, created_at=NOW
@@ -34,7 +36,7 @@ def make_flow(key: str, *, stream: str = "promotional", trigger: str = "basket_l
             "name": key,
             "trigger": {"kind": trigger},
             "stream": stream,
-            "topic": "offers",
+            "topic": topic,
             "steps": [{"key": "wait-1", "kind": "wait", "options": {"duration": "1h"}}],
         },
         content_hash=key,
@@ -77,11 +79,10 @@ def plan_message(
         flow=enrollment.flow,
         template=template,
         stream=stream,
-        topic="offers",
         planned_at=NOW,
         due_at=NOW,
         not_after=NOW + timedelta(hours=12),
-        **values,
+        **{"topic": "offers", **values},
     )
     MessageItem.objects.create(message=message, enrollment=enrollment)
     point = ContactPoint.objects.filter(
