@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.utils.translation import pgettext_lazy
 
@@ -13,3 +15,15 @@ class WagtailTriggersConfig(AppConfig):
     label = "wagtail_triggers"
     verbose_name = pgettext_lazy("triggers", "Triggers editor")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to Wagtail: its views unpublish by an action that passes the model by."""
+        from wagtail.signals import unpublished
+
+        unpublished.connect(_take_from_engine, dispatch_uid="wagtail_triggers.unpublished")
+
+
+def _take_from_engine(*, instance: Any, **kwargs: Any) -> None:
+    take = getattr(instance, "take_from_engine", None)
+    if take is not None:
+        take()

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
+from oscar_triggers.content import tags
 from wagtail.admin.panels import Panel
 
 from .forecast import forecast
@@ -36,9 +37,10 @@ class FlowNowPanel(Panel):
             """Add state, counts and the forecast of the saved draft."""
             context: dict[str, Any] = super().get_context_data(parent_context)
             draft = self.instance
+            # A copy still has the row of what it was copied from, but no key of its own yet.
             row = (
                 with_engine_state(type(draft)._default_manager.filter(pk=draft.pk)).first()
-                if draft.pk
+                if draft.pk and draft.key
                 else None
             )
             context.update(
@@ -48,12 +50,52 @@ class FlowNowPanel(Panel):
                 forecast=forecast(draft, timezone.now()),
                 forecast_url=(
                     reverse("wagtail_triggers:forecast", args=[quote(draft.pk)])
-                    if draft.pk
+                    if row is not None
                     else reverse("wagtail_triggers:forecast_new")
                 ),
                 may_pause=self.request.user.has_perm(PAUSE_FLOW),
                 key=draft.key,
             )
+            return context
+
+
+def merge_tag_groups() -> list[tuple[str, list[dict[str, str]]]]:
+    """Return every merge tag under its heading, with what is written for it."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for tag in tags.registry.values():
+        groups.setdefault(str(tag.group), []).append(
+            {"label": str(tag.label), "written": _written(tag.path)}
+        )
+    return list(groups.items())
+
+
+def _written(path: str) -> str:
+    """Return a tag as it stands in a letter; what repeats stands in a loop."""
+    around, mark, inner = path.rpartition("[].")
+    if not mark:
+        return f"{{{{ {path} }}}}"
+    if "[]" in around:
+        return path
+    return f"{{% for line in {around} %}}{{{{ line.{inner} }}}}{{% endfor %}}"
+
+
+class MergeTagPanel(Panel):
+    """The personal data that a letter may say; a click writes it where the caret stood."""
+
+    class BoundPanel(Panel.BoundPanel):
+        """The panel of one draft."""
+
+        template_name = "wagtail_triggers/panels/merge_tags.html"
+
+        @property
+        def media(self) -> forms.Media:
+            """Bring the editor's own style and behaviour."""
+            return MEDIA
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            """Add the tags."""
+            context: dict[str, Any] = super().get_context_data(parent_context)
+            context["groups"] = merge_tag_groups()
             return context
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from oscar_triggers.definitions import FlowDefinition, StepDefinition
 
 from wagtail_triggers import permissions
+from wagtail_triggers.compiler import from_definition
 from wagtail_triggers.models import FlowDraft, TemplateDraft
 
 LETTER = """<mjml>
@@ -87,29 +89,19 @@ def make_template(key: str = "letter-1", *, publish: bool = True, **fields: Any)
 
 
 def make_flow(key: str = "left-basket", *, publish: bool = False, **fields: Any) -> FlowDraft:
-    """Save a flow draft that waits an hour and sends a letter, live where asked."""
-    draft = FlowDraft(
-        **{
-            "key": key,
-            "name": "Left basket",
-            "trigger": [{"type": "basket_left", "value": {"idle": {"amount": 1, "unit": "h"}}}],
-            "goals": ["order_placed"],
-            "steps": [
-                {
-                    "type": "wait",
-                    "id": "pause-1",
-                    "value": {"duration": {"amount": 1, "unit": "d"}},
-                },
-                {
-                    "type": "send",
-                    "id": "letter-1",
-                    "value": {"template": "letter-1", "channel": "email"},
-                },
-            ],
-            "live": False,
-            **fields,
-        }
+    """Save a flow draft that waits a day and sends a letter, live where asked."""
+    definition = FlowDefinition(
+        key=key,
+        name="Left basket",
+        trigger="basket_left",
+        trigger_options={"idle": "1h"},
+        goals=("order_placed",),
+        steps=(
+            StepDefinition(key="pause-1", kind="wait", options={"duration": "1d"}),
+            StepDefinition(key="letter-1", kind="send", options={"template": "letter-1"}),
+        ),
     )
+    draft = FlowDraft(live=False, **{**from_definition(definition), **fields})
     draft.save()
     revision = draft.save_revision()
     if publish:

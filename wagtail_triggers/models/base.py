@@ -36,8 +36,8 @@ class EngineDraft(
         """Publish this text in the engine; raises ProblemsError."""
         raise NotImplementedError
 
-    def take_from_engine(self, by: Any) -> None:
-        """Withdraw the text from the engine."""
+    def take_from_engine(self) -> None:
+        """Withdraw the text from the engine; called when the draft was unpublished."""
         raise NotImplementedError
 
     def publish(self, revision: Any, user: Any = None, **kwargs: Any) -> None:
@@ -57,9 +57,3 @@ class EngineDraft(
                 raise
             type(revision).objects.filter(pk=revision.pk).update(approved_go_live_at=None)
             logger.error("%s was not published as scheduled: %s", self, error)
-
-    def unpublish(self, set_expired: bool = False, commit: bool = True, **kwargs: Any) -> None:
-        """Unpublish here and in the engine."""
-        with transaction.atomic():
-            super().unpublish(set_expired=set_expired, commit=commit, **kwargs)
-            self.take_from_engine(kwargs.get("user"))

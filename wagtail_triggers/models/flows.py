@@ -116,6 +116,6 @@ class FlowDraft(EngineDraft):
         """Publish this text as a flow version."""
         publish_flow(self, by=by)
 
-    def take_from_engine(self, by: Any) -> None:
+    def take_from_engine(self) -> None:
         """Switch the flow off."""
-        archive_flow(self.key, by=by)
+        archive_flow(self.key)

@@ -88,5 +88,5 @@ class TemplateDraft(EngineDraft):
         """Compile and publish this text as a template version."""
         publish_template(self, by=by)
 
-    def take_from_engine(self, by: Any) -> None:
+    def take_from_engine(self) -> None:
         """Leave published versions: messages that were sent stand on them."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.utils import quote
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -118,7 +118,11 @@ def show_forecast(request: HttpRequest, pk: str = "") -> HttpResponse:
     form_class: Any = FlowDraft.get_edit_handler().get_form_class()
     form = form_class(request.POST, instance=draft, for_user=request.user)
     form.defer_required_fields()
-    form.is_valid()
+    try:
+        form.is_valid()
+    except KeyError:
+        # Wagtail's stream fields expect their hidden inputs.
+        return HttpResponseBadRequest()
     for name in ("key", "trigger", "include_waiting"):
         if name in form.cleaned_data:
             setattr(draft, name, form.cleaned_data[name])

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar_triggers import events
-from oscar_triggers.exceptions import ProblemsError
 from oscar_triggers.models import Flow, FlowState, Owner
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
@@ -27,12 +23,20 @@ from wagtail.admin.panels import (
 )
 from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, UpdatedAtColumn
 from wagtail.admin.widgets.button import Button, HeaderButton
-from wagtail.snippets.views.snippets import CopyView, EditView, IndexView, SnippetViewSet
+from wagtail.snippets.views.snippets import (
+    CopyView,
+    CreateView,
+    EditView,
+    IndexView,
+    SnippetViewSet,
+)
 
 from ..models import FlowDraft
 from ..panels import FlowNowPanel
 from ..permissions import PAUSE_FLOW
 from ..states import CHANGED, DRAFT, LABELS, flow_runs, flow_state_label, with_engine_state
+from .closed import ClosedChooserViewSet, ClosedConfirmView
+from .refusals import PublishesOrSaysWhy
 
 CTX = "triggers"
 
@@ -141,17 +145,8 @@ class FlowIndexView(IndexView):
         return [*buttons, button] if button else buttons
 
 
-class FlowEditView(EditView):
+class FlowEditView(PublishesOrSaysWhy, EditView):
     """The editor of one flow."""
-
-    def publish_action(self) -> HttpResponse | None:
-        """Publish; what the engine refuses at the last moment is said, and stays a draft."""
-        try:
-            response: HttpResponse | None = super().publish_action()
-        except ProblemsError as error:
-            messages.error(self.request, str(error))
-            return redirect(self.get_edit_url())
-        return response
 
     @cached_property
     def header_more_buttons(self) -> list[Any]:
@@ -161,7 +156,11 @@ class FlowEditView(EditView):
         return [*buttons, button] if button else buttons
 
 
-class FlowCopyView(CopyView):
+class FlowCreateView(PublishesOrSaysWhy, CreateView):
+    """The editor of a new one."""
+
+
+class FlowCopyView(PublishesOrSaysWhy, CopyView):
     """A copy begins without a key, which no two flows share."""
 
     def get_initial_form_instance(self) -> Any:
@@ -182,9 +181,12 @@ class FlowViewSet(SnippetViewSet):
     menu_order = 100
     url_prefix = "triggers/flows"
     index_view_class = FlowIndexView
+    add_view_class = FlowCreateView
     edit_view_class = FlowEditView
     copy_view_class = FlowCopyView
     filterset_class = FlowFilterSet
+    chooser_viewset_class = ClosedChooserViewSet
+    confirm_workflow_cancellation_view_class = ClosedConfirmView
     index_results_template_name = "wagtail_triggers/flows_results.html"
     #: ORM search: a search backend refuses to sort by counts, and misses rows made in bulk.
     search_backend_name = None

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.translation import pgettext_lazy
-from oscar_triggers.exceptions import ProblemsError
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
     FieldPanel,
@@ -22,13 +18,21 @@ from wagtail.admin.panels import (
     TitleFieldPanel,
 )
 from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
-from wagtail.snippets.views.snippets import CopyView, EditView, IndexView, SnippetViewSet
+from wagtail.snippets.views.snippets import (
+    CopyView,
+    CreateView,
+    EditView,
+    IndexView,
+    SnippetViewSet,
+)
 
 from ..models import TemplateDraft
-from ..panels import TestLetterPanel
+from ..panels import MergeTagPanel, TestLetterPanel
 from ..publishing import language_choices
 from ..states import template_state_label
 from ..usage import running_template_uses
+from .closed import ClosedChooserViewSet, ClosedConfirmView
+from .refusals import PublishesOrSaysWhy
 
 CTX = "triggers"
 
@@ -97,20 +101,14 @@ class TemplateIndexView(IndexView):
         return context
 
 
-class TemplateEditView(EditView):
+class TemplateEditView(PublishesOrSaysWhy, EditView):
     """The editor of one template."""
 
-    def publish_action(self) -> HttpResponse | None:
-        """Publish; what the engine refuses at the last moment is said, and stays a draft."""
-        try:
-            response: HttpResponse | None = super().publish_action()
-        except ProblemsError as error:
-            messages.error(self.request, str(error))
-            return redirect(self.get_edit_url())
-        return response
+class TemplateCreateView(PublishesOrSaysWhy, CreateView):
+    """The editor of a new one."""
 
 
-class TemplateCopyView(CopyView):
+class TemplateCopyView(PublishesOrSaysWhy, CopyView):
     """A copy keeps the key and asks for another language: that is how a translation begins."""
 
     def get_initial_form_instance(self) -> Any:
@@ -131,9 +129,12 @@ class TemplateViewSet(SnippetViewSet):
     menu_order = 200
     url_prefix = "triggers/templates"
     index_view_class = TemplateIndexView
+    add_view_class = TemplateCreateView
     edit_view_class = TemplateEditView
     copy_view_class = TemplateCopyView
     filterset_class = TemplateFilterSet
+    chooser_viewset_class = ClosedChooserViewSet
+    confirm_workflow_cancellation_view_class = ClosedConfirmView
     index_results_template_name = "wagtail_triggers/templates_results.html"
     search_backend_name = None
     search_fields = ["name", "key", "subject"]
@@ -172,6 +173,7 @@ class TemplateViewSet(SnippetViewSet):
                     ),
                     FieldPanel("subject"),
                     FieldPanel("preheader"),
+                    MergeTagPanel(heading=pgettext_lazy(CTX, "Personal data")),
                     FieldPanel("body"),
                     FieldPanel("text"),
                 ],

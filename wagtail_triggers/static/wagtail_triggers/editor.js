@@ -1,4 +1,4 @@
-/* The editor's two small behaviours; both post the form as it stands on the screen. */
+/* The editor's three small behaviours. */
 (() => {
   const { Controller } = window.StimulusModule;
 
@@ -80,6 +80,34 @@
     }
   }
 
+  /* Writes a merge tag where the caret stood last in the letter. */
+  class TagsController extends Controller {
+    static fields = ['subject', 'preheader', 'body', 'text'];
+
+    connect() {
+      this.form = this.element.closest('form');
+      this.remember = ({ target }) => {
+        if (TagsController.fields.includes(target.name)) this.field = target;
+      };
+      this.form?.addEventListener('focusin', this.remember);
+    }
+
+    disconnect() {
+      this.form?.removeEventListener('focusin', this.remember);
+    }
+
+    insert({ params: { tag } }) {
+      const field = this.field || this.form?.elements.namedItem('body');
+      if (!field || field.disabled) return;
+      field.focus();
+      field.setRangeText(tag, field.selectionStart, field.selectionEnd, 'end');
+      ['input', 'change'].forEach((name) =>
+        field.dispatchEvent(new Event(name, { bubbles: true })),
+      );
+    }
+  }
+
+  window.wagtail.app.register('triggers-tags', TagsController);
   window.wagtail.app.register('triggers-forecast', ForecastController);
   window.wagtail.app.register('triggers-test', TestController);
 })();
