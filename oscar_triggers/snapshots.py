@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Person:
     Personal data: kept only in a journal row's erasable payload.
     """
 
-    user_id: int | str | None = None
+    user_id: int | str | UUID | None = None
     #: Set when a link that we sent names the contact.
     contact_id: int | None = None
     email: str = ""
@@ -43,7 +44,11 @@ class Person:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that are set, as JSON values."""
-        return {name: value for name, value in vars(self).items() if value}
+        told = {name: value for name, value in vars(self).items() if value}
+        if isinstance(self.user_id, UUID):
+            # A shop's own user model may number people by UUID.
+            told["user_id"] = str(self.user_id)
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Person:
@@ -62,7 +67,7 @@ class Subject:
     flow_id: int
     flow_key: str
     contact_id: int
-    user_id: int | str | None
+    user_id: int | str | UUID | None
     #: Normalised e-mail addresses and phone numbers of the contact.
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()

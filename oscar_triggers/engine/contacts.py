@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
@@ -125,7 +126,7 @@ def _know(persons: Sequence[tuple[Person, int | None]]) -> list[_Known]:
     return known
 
 
-def _accounts(user_ids: Iterable[int | str | None]) -> dict[str, models.Model]:
+def _accounts(user_ids: Iterable[int | str | UUID | None]) -> dict[str, models.Model]:
     wanted = {user_id for user_id in user_ids if user_id}
     if not wanted:
         return {}
@@ -196,7 +197,8 @@ def _linked(known: Sequence[_Known]) -> list[Contact | None]:
 def _fits(one: _Known, contact: Contact, owned: set[tuple[int, str, str]]) -> bool:
     """Say whether a link's contact is who acted: a forwarded link must not join two people."""
     if one.person.user_id:
-        return contact.user_id == one.person.user_id
+        # One side may have been through JSON, where a UUID is text.
+        return str(contact.user_id) == str(one.person.user_id)
     if not one.identity_key:
         return True
     told = [(EMAIL, one.email)] if one.email else [(SMS, one.phone)]

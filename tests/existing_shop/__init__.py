@@ -1,0 +1,1 @@
+"""A second shop, as its owner had it before oscar_triggers: `docs/install.md` is followed on it."""

@@ -1,0 +1,1 @@
+"""Oscar's migrations are copied here, as oscar_fork_app does."""

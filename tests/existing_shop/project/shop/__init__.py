@@ -1,0 +1,5 @@
+"""The project of the existing shop."""
+
+from .celery import app as celery_app
+
+__all__ = ["celery_app"]
