@@ -117,7 +117,11 @@ def test_a_branch_goes_one_way_keeps_its_values_and_rejoins(
 def test_the_goal_ends_the_way_and_cancels_what_was_planned(
     rest: list[dict[str, Any]],
     reason: ExitReason,
-    publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+    publish_flow: Publish,
+    expire: Tell,
+    tick: Tick,
+    now: datetime,
+    agreed: int,
 ) -> None:
     publish_flow(wait("pause", "1h"), SEND, *rest, goals=["gift_card_expiring"])
     expire(card="1")
