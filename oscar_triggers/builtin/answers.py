@@ -65,7 +65,9 @@ def for_reply(
     return receipt(parcel, Outcome.REFUSED, detail, provider=provider, point_is_dead=dead)
 
 
-def for_smtp_error(parcel: Parcel, error: smtplib.SMTPException, *, provider: str) -> Receipt | None:
+def for_smtp_error(
+    parcel: Parcel, error: smtplib.SMTPException, *, provider: str
+) -> Receipt | None:
     """Return the receipt of a refusal that smtplib raised; None when the connection broke."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, said = next(iter(error.recipients.values()))
@@ -73,7 +75,9 @@ def for_smtp_error(parcel: Parcel, error: smtplib.SMTPException, *, provider: st
     if isinstance(error, smtplib.SMTPSenderRefused):
         return for_reply(parcel, Stage.SENDER, error.smtp_code, error.smtp_error, provider=provider)
     if isinstance(error, smtplib.SMTPDataError):
-        return for_reply(parcel, Stage.CONTENT, error.smtp_code, error.smtp_error, provider=provider)
+        return for_reply(
+            parcel, Stage.CONTENT, error.smtp_code, error.smtp_error, provider=provider
+        )
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return None
     return receipt(parcel, Outcome.FAILED, type(error).__name__, provider=provider)

@@ -59,7 +59,8 @@ class Filling:
         name = path[0]
         value: Any = self.locals if name in self.locals else self.values
         for name in path:
-            if not isinstance(value, Mapping):
+            # The first question is the quick one: values are dicts, as a rule.
+            if type(value) is not dict and not isinstance(value, Mapping):
                 return None
             value = value.get(name)
         return value

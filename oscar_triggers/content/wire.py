@@ -25,7 +25,6 @@ LONGEST_LINE = 76
 
 #: Cannot occur in quoted-printable text, where "=" is followed by two hex digits or a line end.
 _BOUNDARY = "=_letter_part"
-_LONE_NEWLINE = re.compile(r"(?<!\r)\n")
 _PLAIN = re.compile(r"[ -<>-~]{0,74}\Z")
 _LONGEST_HEADER = 998
 _BARE_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\U0010ffff]+\Z")
@@ -83,8 +82,11 @@ def wire_html(compiled: CompiledLetter) -> Renderer:
 
 def encode_text(text: str) -> str:
     """Return text as quoted-printable lines."""
-    data = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-    return _LONE_NEWLINE.sub("\r\n", binascii.b2a_qp(data, istext=True).decode("ascii"))
+    return _crlf(binascii.b2a_qp(_crlf(text).encode(), istext=True).decode("ascii"))
+
+
+def _crlf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 def encode_literal(text: str) -> str:
@@ -119,7 +121,7 @@ def header(name: str, value: str) -> str:
     if value.isascii() and len(name) + len(value) + 2 <= _LONGEST_HEADER:
         return f"{name}: {value}\r\n"
     encoded = Header(value, "utf-8", header_name=name, maxlinelen=LONGEST_LINE).encode()
-    return f"{name}: {_LONE_NEWLINE.sub(chr(13) + chr(10), encoded)}\r\n"
+    return f"{name}: {_crlf(encoded)}\r\n"
 
 
 @lru_cache(maxsize=1_024)
