@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import pgettext
+from oscar_triggers.conf import site_settings
 from oscar_triggers.content import headers
 from oscar_triggers.content.letters import Letter
 from oscar_triggers.definitions import FlowDefinition
@@ -31,6 +32,8 @@ class Parts:
 
 def address_of(message: Message) -> str:
     """Return where a message went or was to go; "" when that was erased or is not yet known."""
+    if hasattr(message, "address"):
+        return message.address or ""
     for dispatch in message.dispatches.all():
         if dispatch.point is not None:
             return dispatch.point.value
@@ -71,8 +74,6 @@ def _headers(
 
 def reading_headers(message: Message) -> Mapping[str, str]:
     """Return the headers that a message left with, made again from its row."""
-    from oscar_triggers.conf import site_settings
-
     site = site_settings(message.site_id)
     sender = site.senders[message.stream]
     found: dict[str, str] = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Prefetch, QuerySet
+from django import forms
+from django.contrib.admin.utils import unquote
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
 from oscar_triggers.models import (
-    Contact,
     Decision,
     Dispatch,
     Enrollment,
@@ -49,26 +51,23 @@ def why_label(message: Message) -> str:
     return capfirst(in_words(message.reason)) or "–"
 
 
-def _flows(request: Any) -> QuerySet[Flow]:
-    return Flow.objects.order_by("name").only("id", "name")
-
-
-def _templates(request: Any) -> QuerySet[Template]:
-    return Template.objects.order_by("name").only("id", "name")
-
-
 class MessageFilterSet(WagtailFilterSet):
     """Narrows the log."""
 
     state = django_filters.MultipleChoiceFilter(
         label=pgettext_lazy(CTX, "State"),
         choices=MessageState.choices,
-        widget=django_filters.widgets.forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple,
     )
-    # Narrow querysets: a shop has few flows and templates, but every column of every row adds up.
-    flow = django_filters.ModelChoiceFilter(label=pgettext_lazy(CTX, "Flow"), queryset=_flows)
-    template = django_filters.ModelChoiceFilter(
-        label=pgettext_lazy(CTX, "Template"), queryset=_templates
+    flow = django_filters.ChoiceFilter(
+        label=pgettext_lazy(CTX, "Flow"),
+        field_name="flow_id",
+        empty_label=pgettext_lazy(CTX, "All"),
+    )
+    template = django_filters.ChoiceFilter(
+        label=pgettext_lazy(CTX, "Template"),
+        field_name="template_id",
+        empty_label=pgettext_lazy(CTX, "All"),
     )
     planned_at = django_filters.DateFromToRangeFilter(
         label=pgettext_lazy(CTX, "Date"), widget=DateRangePickerWidget
@@ -77,6 +76,22 @@ class MessageFilterSet(WagtailFilterSet):
     class Meta:
         model = Message
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, choices in _choices().items():
+            self.filters[name].extra["choices"] = choices
+
+
+def _choices() -> dict[str, list[tuple[int, str]]]:
+    """Return flows and templates to choose from, names only, by one query for both."""
+    found: dict[str, list[tuple[int, str]]] = {"flow": [], "template": []}
+    rows = Flow.objects.values_list(Value("flow"), "pk", "name").union(
+        Template.objects.values_list(Value("template"), "pk", "name")
+    )
+    for kind, pk, name in sorted(rows, key=lambda row: row[2].lower()):
+        found[kind].append((pk, name))
+    return found
 
 
 class ContactColumn(Column):
@@ -95,7 +110,9 @@ def contact_label(message: Message, *, personal: bool) -> str:
     """Return the address, the contact's number, or a dash for a test."""
     if personal and (address := address_of(message)):
         return address
-    return str(message.contact) if message.contact is not None else "–"
+    if message.contact_id is None:
+        return "–"
+    return pgettext(CTX, "Contact %(number)s") % {"number": message.contact_id}
 
 
 class MessageIndexView(IndexView):
@@ -105,11 +122,11 @@ class MessageIndexView(IndexView):
         """Fetch what the columns show, without what was said."""
         messages: QuerySet[Any] = super().get_base_queryset()
         messages = messages.select_related("template", "flow").defer("payload", "options")
-        contact = Contact.objects.only("pk")
-        messages = messages.prefetch_related(Prefetch("contact", contact))
         if self.request.user.has_perm(VIEW_PERSONAL_DATA):
-            dispatches = Dispatch.objects.select_related("point").order_by("hop")
-            messages = messages.prefetch_related(Prefetch("dispatches", dispatches))
+            tried = Dispatch.objects.filter(message=OuterRef("pk"), point__isnull=False)
+            messages = messages.annotate(
+                address=Subquery(tried.order_by("hop").values("point__value")[:1])
+            )
         return messages
 
     def get_page_title(self) -> str:
@@ -122,9 +139,11 @@ class MessageInspectView(InspectView):
 
     def get_object(self, queryset: Any = None) -> Message:
         """Fetch the message with all that the page shows."""
-        found: Message = super().get_object(
-            Message.objects.select_related("template", "flow", "contact", "template_version")
-        )
+        dispatches = Dispatch.objects.select_related("point").order_by("hop")
+        messages = Message.objects.select_related(
+            "template", "flow", "template_version"
+        ).prefetch_related(Prefetch("dispatches", dispatches))
+        found: Message = get_object_or_404(messages, pk=unquote(str(self.pk)))
         return found
 
     def get_page_subtitle(self) -> str:
@@ -145,7 +164,7 @@ class MessageInspectView(InspectView):
             .select_related("flow", "version")
             .order_by("pk")
         )
-        dispatches = list(message.dispatches.select_related("point").order_by("hop"))
+        dispatches = list(message.dispatches.all())
         context.update(
             message=message,
             personal=personal,
@@ -211,7 +230,7 @@ class MessageViewSet(ModelViewSet):
             sort_key="state",
         ),
         Column("flow", label=pgettext_lazy(CTX, "Flow"), accessor=flow_label, sort_key="flow"),
-        ContactColumn("contact", label=pgettext_lazy(CTX, "To")),
+        ContactColumn("contact", label=pgettext_lazy(CTX, "To"), accessor="contact_id"),
         DateColumn("planned_at", label=pgettext_lazy(CTX, "Planned"), sort_key="planned_at"),
         DateColumn("settled_at", label=pgettext_lazy(CTX, "Settled"), sort_key="settled_at"),
         Column("reason", label=pgettext_lazy(CTX, "Why"), accessor=why_label),
