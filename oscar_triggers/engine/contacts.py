@@ -127,7 +127,7 @@ def _know(persons: Sequence[tuple[Person, int | None]]) -> list[_Known]:
 
 
 def _accounts(user_ids: Iterable[int | str | UUID | None]) -> dict[str, models.Model]:
-    wanted = {user_id for user_id in user_ids if user_id}
+    wanted: set[Any] = {user_id for user_id in user_ids if user_id}
     if not wanted:
         return {}
     users = get_user_model()._default_manager.using(database_for(Contact)).filter(pk__in=wanted)
