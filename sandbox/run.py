@@ -75,6 +75,7 @@ class Child:
             f"! {self.name} stopped (exit {code}); starting it again in {self.pause:.0f} s. "
             f"Its log: {self.log_path}"
         )
+        self._kill_group()
         self.process = None
         self.start_again_at = now + self.pause
         self.pause = min(self.pause * 2, _LONGEST_PAUSE)
@@ -92,13 +93,17 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            # A worker's pool outlives a worker that was killed.
+            self._kill_group()
+        if self._log is not None:
+            self._log.close()
+
+    def _kill_group(self) -> None:
+        """Kill what it left behind: a worker's pool outlives a worker that was killed."""
+        if self.process is not None:
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        if self._log is not None:
-            self._log.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -108,11 +108,14 @@ def _visit(customers: list[Any], stock: list[Any], random: Random, now: datetime
         (("Submitted", True), ("Open", False), ("Merged", False), ("Frozen", False)),
         (42, 44, 9, 5),
     )[0]
-    wishes = []
+    wishes: list[_Wish] = []
     # A merged basket gave its lines away; some open ones were emptied by hand.
     if status != "Merged" and not (status == "Open" and random.random() < 0.06):
-        for record in random.sample(stock, k=random.choices((1, 2, 3, 5), (5, 4, 2, 1))[0]):
-            wishes.append(_Wish(stock=record, quantity=random.choices((1, 2, 4), (8, 3, 1))[0]))
+        count = random.choices((1, 2, 3, 5), (5, 4, 2, 1))[0]
+        wishes = [
+            _Wish(stock=record, quantity=random.choices((1, 2, 4), (8, 3, 1))[0])
+            for record in random.sample(stock, k=count)
+        ]
     if status == "Merged":
         owner = None
     return _Visit(

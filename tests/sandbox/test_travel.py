@@ -35,7 +35,7 @@ def test_durations_are_written_as_people_do(text: str, duration: timedelta) -> N
 
 @pytest.mark.parametrize("text", ["", "h", "25", "25x", "1h later", "-1h"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(CommandError, match="25h|required|arguments"):
+    with pytest.raises(CommandError, match="write 25h"):
         call_command("sandbox_travel", "--", text)
 
 
