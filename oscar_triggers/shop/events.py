@@ -207,10 +207,13 @@ class BasketRestored(Event):
     from_basket_id: int
     #: Message.public_id of the message that held the link.
     message: str = ""
+    #: Whether the visitor came without a basket. Scanners of mail do, and so do people on
+    #: another device: only what is done with the basket afterwards tells them apart.
+    fresh: bool = False
 
     def act_key(self, about: About | None) -> str:
-        """Return one key for each message and basket."""
-        return f"basket:{self.basket_id}:{self.message}"
+        """Return one key for each message and basket, and one for coming back to it."""
+        return f"basket:{self.basket_id}:{self.message}:{'fresh' if self.fresh else 'again'}"
 
     def concerns(self) -> tuple[About, ...]:
         """Name the basket that the message was about."""

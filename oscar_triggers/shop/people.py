@@ -11,7 +11,7 @@ from ..engine.intake import Routed
 from ..models import BasketWatch, Contact, Enrollment, ExitReason
 from ..models.sql import upsert
 from ..snapshots import About
-from . import vouchers
+from . import looking, vouchers
 from .events import (
     BasketRestored,
     CheckoutStarted,
@@ -26,7 +26,7 @@ def know_visitors(entries: Sequence[Routed], now: datetime) -> None:
     told: dict[int, Routed] = {}
     for one in entries:
         basket_id = getattr(one.event, "basket_id", None)
-        if basket_id is not None and one.contact_id is not None:
+        if basket_id is not None and one.contact_id is not None and not _is_fresh(one):
             told[basket_id] = one
     if not told:
         return
@@ -69,11 +69,41 @@ def know_visitors(entries: Sequence[Routed], now: datetime) -> None:
     enrollments.restart_clock(moments, now)
 
 
+def lie_in_wait(entries: Sequence[Routed], now: datetime) -> None:
+    """Remember whose a basket is that only a link has filled, as one that nobody left yet.
+
+    A scanner that opened the link must neither end a way nor begin another. The row is closed
+    with the basket as it is; the first change by a person opens it.
+    """
+    fresh = {one.event.basket_id: one for one in entries if _is_fresh(one)}  # type: ignore[attr-defined]  # a BasketRestored
+    seen = looking.look(fresh)
+    rows = [
+        {
+            "basket_id": basket_id,
+            "contact_id": one.contact_id,
+            "fingerprint": seen[basket_id].fingerprint,
+            "changed_at": one.occurred_at,
+            "closed_at": now,
+            "language": one.person.language,
+            "time_zone": one.person.time_zone,
+            "site_id": one.site_id,
+        }
+        for basket_id, one in sorted(fresh.items())
+        if basket_id in seen
+    ]
+    if rows:
+        update = [name for name in rows[0] if name != "basket_id"]
+        upsert(BasketWatch, rows, conflict="basket_id", update=update)
+
+
 def leave_the_old_basket(entries: Sequence[Routed], now: datetime) -> None:
     """Let go of the basket that a link led back from: its lines stand in the visitor's own now."""
     for one in entries:
         event = one.event
         if not isinstance(event, BasketRestored) or event.basket_id == event.from_basket_id:
+            continue
+        if event.fresh:
+            # Another letter about the old one may follow; a newer way replaces it by itself.
             continue
         BasketWatch.objects.filter(basket_id=event.from_basket_id, closed_at=None).update(
             closed_at=now
@@ -104,8 +134,13 @@ def listen() -> None:
     """Have these called when the engine routes the events."""
     for event_class in (CheckoutStarted, CustomerLoggedIn, BasketRestored):
         intake.listener(event_class.kind)(know_visitors)
+    intake.listener(BasketRestored.kind)(lie_in_wait)
     intake.listener(BasketRestored.kind)(leave_the_old_basket)
     intake.listener(OrderPlaced.kind)(close_ordered)
+
+
+def _is_fresh(one: Routed) -> bool:
+    return isinstance(one.event, BasketRestored) and one.event.fresh
 
 
 def _busy(basket_ids: Any) -> dict[int, list[tuple[int, int]]]:

@@ -64,7 +64,7 @@ def restore(request: Any, token: str, now: datetime) -> Outcome:
         return Outcome.RESTORED
     source_id = int(message.about_id)
     basket = request.basket
-    own = basket.pk == source_id
+    fresh, own = basket.pk is None, basket.pk == source_id
     present = len(basket.all_lines()) if own else _copy(_lines(source_id), basket)
     if not present or basket.pk is None:
         return Outcome.NOTHING_LEFT
@@ -73,7 +73,12 @@ def restore(request: Any, token: str, now: datetime) -> Outcome:
     _attach_voucher(request, basket, message)
     user = request.user if request.user.is_authenticated else None
     intake.record(
-        BasketRestored(basket_id=basket.pk, from_basket_id=source_id, message=message.public_id),
+        BasketRestored(
+            basket_id=basket.pk,
+            from_basket_id=source_id,
+            message=message.public_id,
+            fresh=fresh,
+        ),
         about=about_basket(basket.pk),
         # Who is signed in stays who they are, whoever the link was sent to.
         person=Person(
@@ -82,8 +87,8 @@ def restore(request: Any, token: str, now: datetime) -> Outcome:
             language=visitors.language(),
             time_zone=visitors.time_zone(request),
         ),
+        # Dated by the journal, after the lines were: what comes later is the visitor's own act.
         site_id=visitors.site_id(request),
-        occurred_at=now,
     )
     return Outcome.RESTORED
 

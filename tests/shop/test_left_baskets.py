@@ -58,6 +58,26 @@ def test_a_guest_is_known_from_the_checkout(
     assert list(points) == [guest.email]
 
 
+def test_a_guest_who_corrects_the_address_is_written_to_there_only(
+    flow: FlowVersion, clock: Clock, guest: Any, product: Any
+) -> None:
+    guest.add(product)
+    guest.email = "gust@example.com"
+    guest.start_checkout()
+    clock.tick()
+    clock.tick(2 * HOUR)
+    wrong = enrollment_of(guest.basket)
+    guest.email = "guest@example.com"
+    guest.start_checkout()
+    clock.tick()
+    wrong.refresh_from_db()
+    assert wrong.exit_reason == "superseded"
+    clock.tick(2 * HOUR)
+    right = enrollment_of(guest.basket)
+    assert right.contact_id != wrong.contact_id
+    assert right.state == EnrollmentState.ACTIVE
+
+
 def test_what_the_shopper_does_starts_the_time_anew(
     flow: FlowVersion, clock: Clock, shopper: Any, product: Any, other_product: Any
 ) -> None:

@@ -205,24 +205,66 @@ def test_the_voucher_of_the_message_is_attached(message: Message) -> None:
     assert visitor.basket.vouchers.count() == 1
 
 
-def test_the_visitor_is_known_by_the_link_and_the_old_way_ends(
+@pytest.fixture
+def on_the_way(
     flow: FlowVersion, clock: Clock, guest: Any, basket: Any, make_message: Callable[..., Message]
-) -> None:
+) -> tuple[Enrollment, Message]:
+    """Let the guest leave the basket and get a message about it."""
     guest.start_checkout()
     clock.tick()
     clock.tick(timedelta(hours=2))
     enrollment = enrollment_of(basket)
-    message = make_message(basket, contact_id=enrollment.contact_id)
+    return enrollment, make_message(basket, contact_id=enrollment.contact_id)
+
+
+def test_a_scanner_that_opens_the_link_neither_ends_a_way_nor_begins_one(
+    on_the_way: tuple[Enrollment, Message], clock: Clock, basket: Any
+) -> None:
+    enrollment, message = on_the_way
+    for _ in range(5):
+        Visitor().follow(message)
+    clock.tick()
+    for _ in range(4):
+        clock.tick(timedelta(hours=6))
+    enrollment.refresh_from_db()
+    assert enrollment.state == "active"
+    assert [told["basket_id"] for told in lefts()] == [basket.pk]
+
+
+def test_who_goes_on_with_a_restored_basket_is_known_by_the_link(
+    on_the_way: tuple[Enrollment, Message], clock: Clock, basket: Any
+) -> None:
+    enrollment, message = on_the_way
     visitor = Visitor()
     visitor.follow(message)
     clock.tick()
-    watch = watch_of(visitor.basket)
-    assert watch.contact_id == enrollment.contact_id
+    assert watch_of(visitor.basket).contact_id == enrollment.contact_id
+    visitor.basket.lines.update(quantity=3, date_updated=clock.now)
+    clock.tick()
+    clock.tick(timedelta(hours=2))
+    assert [told["basket_id"] for told in lefts()] == [basket.pk, visitor.basket.pk]
+    enrollment.refresh_from_db()
+    assert enrollment.exit_reason == "superseded", "one way at a time"
+    assert Enrollment.objects.filter(state="active").count() == 1
+
+
+def test_a_visitor_with_a_basket_of_ones_own_takes_the_way_along(
+    on_the_way: tuple[Enrollment, Message], clock: Clock, basket: Any, product: Any
+) -> None:
+    from tests.shopping import Shopper
+
+    enrollment, message = on_the_way
+    elsewhere = Shopper(client=Client(), email="")
+    elsewhere.add(product)
+    visitor = Visitor()
+    visitor.cookies = {name: one.value for name, one in elsewhere.client.cookies.items()}
+    assert visitor.follow(message) is Outcome.RESTORED
+    assert visitor.basket.pk == elsewhere.basket.pk
+    clock.tick()
     enrollment.refresh_from_db()
     assert enrollment.exit_reason == "superseded"
     clock.tick(timedelta(hours=2))
-    assert [told["basket_id"] for told in lefts()] == [basket.pk, visitor.basket.pk]
-    assert Enrollment.objects.filter(state="active").count() == 1
+    assert [told["basket_id"] for told in lefts()] == [basket.pk, elsewhere.basket.pk]
 
 
 def test_who_is_signed_in_stays_who_they_are(message: Message, member: Any) -> None:
