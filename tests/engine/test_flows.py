@@ -146,3 +146,14 @@ def test_a_flow_that_includes_what_waits_takes_it_in(
     expire(card="old", at=now - timedelta(days=4))
     tick(now)
     assert Enrollment.objects.count() == 1
+
+
+def test_a_promotional_flow_is_not_published_with_a_letter_that_offers_no_way_out(
+    publish_flow: Callable[..., FlowVersion], publish_letter: Callable[..., Any]
+) -> None:
+    body = "<mjml><mj-body><mj-section><mj-column><mj-text>Buy!</mj-text></mj-column></mj-section></mj-body></mjml>"
+    publish_letter(key="loud", body=body)
+    loud = {"key": "loud", "kind": "send", "options": {"template": "loud"}}
+    with pytest.raises(DefinitionError, match=r"steps › loud › loud \(en\).*links.unsubscribe"):
+        publish_flow(loud)
+    assert publish_flow(loud, stream="transactional").number == 1
