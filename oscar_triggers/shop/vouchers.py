@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import translation
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
@@ -200,14 +200,26 @@ def _make_voucher(grant: VoucherGrant, percent: Decimal, now: datetime) -> Any:
 
 def _offer(percent: Decimal) -> Any:
     """Return the shop's offer for personal vouchers of this share, made at the first grant."""
-    offer, benefit, condition = (
-        get_model("offer", name) for name in ("ConditionalOffer", "Benefit", "Condition")
-    )
-    title = _title(percent)
-    present = (
+    present = _present_offer(percent)
+    if present is not None:
+        return present
+    try:
+        with transaction.atomic(using=database_for(get_model("offer", "ConditionalOffer"))):
+            return _make_offer(percent)
+    except IntegrityError:
+        # Another worker's first grant made it meanwhile: names are unique.
+        present = _present_offer(percent)
+        if present is None:
+            raise
+        return present
+
+
+def _present_offer(percent: Decimal) -> Any | None:
+    offer, benefit, condition = _models()
+    return (
         tables.rows("offer", "ConditionalOffer")
         .filter(
-            name__startswith=title,
+            name__startswith=_title(percent),
             offer_type=offer.VOUCHER,
             benefit__type=benefit.PERCENTAGE,
             benefit__value=percent,
@@ -219,13 +231,15 @@ def _offer(percent: Decimal) -> Any:
         .order_by("pk")
         .first()
     )
-    if present is not None:
-        return present
+
+
+def _make_offer(percent: Decimal) -> Any:
+    offer, benefit, condition = _models()
+    title = _title(percent)
     taken = tables.rows("offer", "ConditionalOffer").filter(name__startswith=title).count()
     everything = _everything()
     using = database_for(offer)
     return offer._default_manager.using(using).create(
-        # Two first grants at once make the same name: the second one fails and is tried again.
         name=title if not taken else f"{title} ({taken + 1})",
         offer_type=offer.VOUCHER,
         condition=condition._default_manager.using(using).create(
@@ -238,6 +252,14 @@ def _offer(percent: Decimal) -> Any:
         exclusive=True,
         priority=_PRIORITY,
         max_basket_applications=1,
+    )
+
+
+def _models() -> tuple[Any, Any, Any]:
+    return (
+        get_model("offer", "ConditionalOffer"),
+        get_model("offer", "Benefit"),
+        get_model("offer", "Condition"),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -46,6 +48,25 @@ def test_a_message_has_one_voucher_however_often_it_is_tried(message: Message) -
     voucher = all_vouchers().get()
     assert (voucher.code, voucher.usage) == (first.code, "Single use")
     assert voucher.end_datetime == first.expires_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_grant_at_once_make_one_offer_and_one_voucher_a_message(
+    message: Message, make_message: Callable[..., Message], shopper: Any
+) -> None:
+    other = make_message(shopper.basket, key="two")
+
+    def work(one: Message) -> str:
+        try:
+            return grant(one).code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        codes = list(pool.map(work, [message, other, message, other]))
+    assert codes[:2] == codes[2:]
+    assert all_vouchers().count() == 2
+    assert get_model("offer", "ConditionalOffer").objects.count() == 1
 
 
 def test_two_messages_share_an_offer_and_nothing_else(
