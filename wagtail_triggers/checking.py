@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
+from wagtail.blocks import StreamBlockValidationError, StreamValue, StructBlockValidationError
+
 from oscar_triggers import steps
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import InvalidOptions, Problem, UnknownKind
-from wagtail.blocks import StreamBlockValidationError, StreamValue, StructBlockValidationError
 
 from .blocks import BRANCH_PREFIX
 from .compiler import Draft, to_definition
@@ -112,5 +113,3 @@ def _stream_error(
     if not blocks and not aside:
         return None, left
     return StreamBlockValidationError(block_errors=blocks, non_block_errors=aside), left
-
-

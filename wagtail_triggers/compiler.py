@@ -7,13 +7,14 @@ from dataclasses import MISSING
 from datetime import timedelta
 from typing import Any, Protocol
 
+from wagtail.blocks import StreamValue
+
 from oscar_triggers import conditions, events, steps
 from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from oscar_triggers.kinds import Kind
-from wagtail.blocks import StreamValue
 
 from .blocks import BRANCH_PREFIX
-from .blocks.options import from_option, is_condition, to_option
+from .blocks.options import default_of, from_option, is_condition, to_option
 
 RawBlock = dict[str, Any]
 
@@ -155,11 +156,8 @@ def _raw_options(kind: type[Kind], options: Mapping[str, Any]) -> dict[str, Any]
             found[option.name] = [] if missing else [_raw_condition(given)]
             continue
         if given is MISSING:
-            if option.default is not MISSING:
-                given = option.default
-            elif option.default_factory is not MISSING:
-                given = option.default_factory()
-            else:
+            given = default_of(option)
+            if given is MISSING:
                 continue
         found[option.name] = from_option(option, annotation, given)
     return found

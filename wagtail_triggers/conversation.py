@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import pgettext
+
 from oscar_triggers.conf import site_settings
 from oscar_triggers.content import headers
 from oscar_triggers.content.letters import Letter
@@ -55,9 +55,7 @@ def letter_parts(message: Message, dispatches: Sequence[Dispatch]) -> Parts:
     if letter is None:
         return Parts(
             letter=None,
-            missing=pgettext(
-                CTX, "It was never written, or what it said has been erased since."
-            ),
+            missing=pgettext(CTX, "It was never written, or what it said has been erased since."),
         )
     return Parts(letter=letter, headers=tuple(_headers(message, letter, dispatches)))
 
@@ -100,5 +98,3 @@ def enrollment_lines(enrollment: Enrollment, here: str) -> tuple[Line, ...]:
         return outline(definition.steps, {here})
     except TriggersError:
         return ()
-
-

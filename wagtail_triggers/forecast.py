@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import npgettext, pgettext
+
 from oscar_triggers import events
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
@@ -66,9 +67,7 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
 
 def _recent(about: str, count: int) -> str:
     if about == "basket":
-        text = npgettext(
-            CTX, "%(count)d basket waits now.", "%(count)d baskets wait now.", count
-        )
+        text = npgettext(CTX, "%(count)d basket waits now.", "%(count)d baskets wait now.", count)
     else:
         text = npgettext(CTX, "%(count)d waits now.", "%(count)d wait now.", count)
     return text % {"count": count}
@@ -77,9 +76,7 @@ def _recent(about: str, count: int) -> str:
 def _entering(included: bool) -> str:
     if included:
         return pgettext(CTX, "They enter this flow within minutes of publishing it.")
-    return pgettext(
-        CTX, "They do not enter, because “take in what already waits” is off."
-    )
+    return pgettext(CTX, "They do not enter, because “take in what already waits” is off.")
 
 
 def _too_old(about: str, count: int) -> str:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import pgettext
+
 from oscar_triggers.models import Flow, FlowState
 
 from .models import FlowDraft, TemplateDraft

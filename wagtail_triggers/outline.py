@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import npgettext, pgettext
+
 from oscar_triggers import conditions, events, steps
 from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+
 from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.engine import templates
 from oscar_triggers.models import Flow, FlowState, Owner, Template, TemplateVersion
@@ -67,7 +68,7 @@ def _fill(draft: TemplateDraft, version: TemplateVersion) -> None:
 
 def _save(draft: FlowDraft | TemplateDraft, by: Any, *, publish: bool) -> None:
     """Save a draft, as live where asked; publishing an unchanged text makes no new version."""
-    if draft.pk is None:
+    if draft._state.adding:
         draft.live = False
         draft.save()
     revision = draft.save_revision(user=by, log_action=True)

@@ -8,16 +8,15 @@ from django import forms
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
-from oscar_triggers.content import tags
 from wagtail.admin.panels import Panel
+
+from oscar_triggers.content import tags
 
 from .forecast import forecast
 from .permissions import PAUSE_FLOW, SEND_TEST
 from .states import LABELS, flow_state, flow_state_label, with_engine_state
 
-MEDIA = forms.Media(
-    css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/editor.js"]
-)
+MEDIA = forms.Media(css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/editor.js"])
 
 
 class FlowNowPanel(Panel):

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import pgettext, pgettext_lazy
+
 from oscar_triggers.content import context, tags
 from oscar_triggers.models import BasketWatch
 from oscar_triggers.snapshots import About, Subject
@@ -46,6 +47,7 @@ def preview_choices() -> list[tuple[str, Any]]:
                 % {"number": basket_id, "time": timesince(changed_at, now, depth=1)},
             )
             for basket_id, changed_at in recent
+            if changed_at is not None
         ),
     ]
 
@@ -59,17 +61,13 @@ def sample_values(language: str) -> dict[str, Any]:
     return values
 
 
-def preview_values(
-    chosen: str, language: str, *, personal: bool, now: datetime
-) -> PreviewValues:
+def preview_values(chosen: str, language: str, *, personal: bool, now: datetime) -> PreviewValues:
     """Return what to fill a preview with; `personal` allows the real person's name."""
     sample = sample_values(language)
     about_type, _, about_id = chosen.partition(":")
     if about_type != "basket" or not about_id.isdigit():
         return PreviewValues(values=sample)
-    watch = (
-        BasketWatch.objects.filter(basket_id=int(about_id)).select_related("contact").first()
-    )
+    watch = BasketWatch.objects.filter(basket_id=int(about_id)).select_related("contact").first()
     if watch is None:
         return PreviewValues(
             values=sample, note=pgettext(CTX, "This basket is gone; sample data is shown.")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import oscar_triggers
 from django.db import transaction
+
+import oscar_triggers
 from oscar_triggers.content.files import read_letter_file
 from oscar_triggers.definitions import read_flow_file
 from oscar_triggers.models import Flow, Owner, Template

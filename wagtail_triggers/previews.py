@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
+
 from oscar_triggers.content import compiling, rendering
 from oscar_triggers.content.letters import Letter
 from oscar_triggers.exceptions import Problem, TemplateError

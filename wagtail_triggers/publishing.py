@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+
 from oscar_triggers.content.letters import LetterSource
 from oscar_triggers.engine import flows, templates
 from oscar_triggers.models import Flow, FlowState, FlowVersion, Owner, TemplateVersion
@@ -22,9 +23,7 @@ SCHEDULED = "wagtail.publish.scheduled"
 
 def publish_flow(draft: Draft, *, by: Any = None, now: datetime | None = None) -> FlowVersion:
     """Publish a draft as a flow version; raises DefinitionError."""
-    return flows.publish(
-        to_definition(draft), owner=Owner.EDITOR, by=by, now=now or timezone.now()
-    )
+    return flows.publish(to_definition(draft), owner=Owner.EDITOR, by=by, now=now or timezone.now())
 
 
 def archive_flow(key: str, *, by: Any = None, now: datetime | None = None) -> None:
@@ -45,10 +44,14 @@ def letter_source(draft: Any) -> LetterSource:
 
 
 def publish_template(draft: Any, *, by: Any = None, now: datetime | None = None) -> TemplateVersion:
-    """Compile and publish a template draft; raises TemplateError."""
+    """Compile and publish a template draft; raises TemplateError.
+
+    All languages of a letter are one template, which is called what the shop's language calls it.
+    """
+    names = dict(type(draft)._default_manager.filter(key=draft.key).values_list("language", "name"))
     return templates.publish(
         draft.key,
-        draft.name,
+        names.get(settings.LANGUAGE_CODE, draft.name),
         letter_source(draft),
         owner=Owner.EDITOR,
         by=by,

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import pgettext_lazy
+
 from oscar_triggers.models import (
     Enrollment,
     EnrollmentState,
@@ -38,7 +39,7 @@ def with_engine_state(drafts: QuerySet[Any]) -> QuerySet[Any]:
     sent_count (messages) and exited_count.
     """
     flow = Flow.objects.filter(key=OuterRef("key"))
-    return drafts.annotate(
+    annotated: QuerySet[Any] = drafts.annotate(
         engine_state=Coalesce(
             Subquery(flow.values("state")[:1]), models.Value(""), output_field=models.CharField()
         ),
@@ -49,6 +50,7 @@ def with_engine_state(drafts: QuerySet[Any]) -> QuerySet[Any]:
         sent_count=_count(Message, state=MessageState.SENT),
         exited_count=_count(Enrollment, state=EnrollmentState.ENDED),
     )
+    return annotated
 
 
 def _count(

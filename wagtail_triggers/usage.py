@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from django.db.models import F
+
 from oscar_triggers import steps
 from oscar_triggers.models import FlowState, Step
 

@@ -8,12 +8,13 @@ from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import pgettext_lazy
-from oscar_triggers.models import Message
 from wagtail import hooks
 from wagtail.log_actions import LogActionRegistry
 from wagtail.permissions import register_permission_policy
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
+
+from oscar_triggers.models import Message
 
 from . import guards
 from .permissions import PUBLISHER, ReadOnlyPolicy, permissions_for
@@ -41,24 +42,17 @@ class TriggersGroup(SnippetViewSetGroup):
 
 register_snippet(TriggersGroup)
 
-hooks.register("before_delete_snippet", guards.refuse_deleting)
-hooks.register("before_bulk_action", guards.refuse_bulk_deleting)
-hooks.register("before_unpublish", guards.refuse_unpublishing)
 
-
-@hooks.register("register_admin_urls")
 def register_admin_urls() -> list[URLPattern | URLResolver]:
     """Add the views beside the viewsets'."""
     return [path("triggers/", include("wagtail_triggers.views.urls"))]
 
 
-@hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
     """Add the editor's icons."""
     return [*icons, "wagtail_triggers/icons/triggers-flow.svg"]
 
 
-@hooks.register("register_permissions")
 def register_permissions() -> QuerySet[Permission]:
     """Show the permissions that Wagtail does not know by itself on the page of a group."""
     return permissions_for(PUBLISHER).filter(
@@ -75,7 +69,6 @@ def register_permissions() -> QuerySet[Permission]:
     )
 
 
-@hooks.register("register_log_actions")
 def register_log_actions(actions: LogActionRegistry) -> None:
     """Name what the history of a flow or template may hold beside Wagtail's own actions."""
     said: dict[str, tuple[Any, Any]] = {
@@ -88,3 +81,12 @@ def register_log_actions(actions: LogActionRegistry) -> None:
     }
     for name, (label, message) in said.items():
         actions.register_action(f"wagtail_triggers.{name}", label, message)
+
+
+hooks.register("before_delete_snippet", guards.refuse_deleting)
+hooks.register("before_bulk_action", guards.refuse_bulk_deleting)
+hooks.register("before_unpublish", guards.refuse_unpublishing)
+hooks.register("register_admin_urls", register_admin_urls)
+hooks.register("register_icons", register_icons)
+hooks.register("register_permissions", register_permissions)
+hooks.register("register_log_actions", register_log_actions)

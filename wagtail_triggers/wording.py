@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import pgettext_lazy
+
 from oscar_triggers.models import ExitReason
 
 CTX = "triggers"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
-from oscar_triggers.definitions import FlowDefinition, StepDefinition
 
+from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from wagtail_triggers import permissions
 from wagtail_triggers.compiler import from_definition
 from wagtail_triggers.models import FlowDraft, TemplateDraft

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+
 from oscar_triggers import steps
 from oscar_triggers.definitions import FlowDefinition, StepDefinition
+from oscar_triggers.exceptions import Problem
 from oscar_triggers.kinds import option
 from oscar_triggers.steps import Advance, Outcome, Step, StepVisit
-
 from tests.editor.conftest import make_flow
 from wagtail_triggers.checking import errors_by_field
 from wagtail_triggers.compiler import from_definition, to_definition
 from wagtail_triggers.fields import RegistryStreamField
 from wagtail_triggers.models import FlowDraft
-from oscar_triggers.exceptions import Problem
 
 NESTED = FlowDefinition(
     key="deep",

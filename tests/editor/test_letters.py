@@ -11,8 +11,8 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from oscar_triggers.models import BasketWatch, Contact, Message, MessageState
 
+from oscar_triggers.models import BasketWatch, Contact, Message, MessageState
 from tests.editor.conftest import LETTER, make_flow, make_template, signed_in
 from tests.editor.forms import flow_form, template_form
 from wagtail_triggers.models import FlowDraft

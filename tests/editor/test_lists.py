@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+
 from oscar_triggers.models import (
     Contact,
     ContactPoint,
@@ -21,7 +22,6 @@ from oscar_triggers.models import (
     Message,
     Template,
 )
-
 from tests.editor.conftest import make_flow, make_template, signed_in
 from wagtail_triggers import permissions
 from wagtail_triggers.models import FlowDraft
@@ -121,7 +121,9 @@ def message(number: int, *, state: str = "sent", **fields: Any) -> Message:
 def queries_of(client: Client, url: str) -> tuple[int, str]:
     """Return how many queries a page costs, with the page."""
     client.get(url)  # Permissions, sites and content types are looked up once a process.
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         response = client.get(url)
     assert response.status_code == 200
     return len(captured), response.content.decode()
@@ -165,6 +167,8 @@ def test_the_log_costs_the_same_for_sixty_rows_as_for_one(publisher_client: Clie
         message(number)
     for_sixty, page = queries_of(publisher_client, url)
     assert "anna3@example.com" in page
+    newest = Message.objects.order_by("-planned_at")[0]
+    assert reverse("triggers_messages:inspect", args=[newest.pk]) in page
     assert for_one == for_sixty <= MOST_QUERIES
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
-from oscar_triggers.models import Message
 
+from oscar_triggers.models import Message
 from tests.editor.conftest import make_flow, make_template, signed_in
 from wagtail_triggers import permissions
 
@@ -59,7 +59,11 @@ _DRAFTS: dict[str, set[str]] = {
     "workflow_preview": set(),
 }
 ACCESS: dict[str, set[str]] = {
-    **{f"{namespace}:{name}": who for namespace in (FLOWS, TEMPLATES) for name, who in _DRAFTS.items()},
+    **{
+        f"{namespace}:{name}": who
+        for namespace in (FLOWS, TEMPLATES)
+        for name, who in _DRAFTS.items()
+    },
     **{
         f"{namespace}:{name}": ALL
         for namespace in CHOOSERS

@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+
 from oscar_triggers.engine import flows, templates
 from oscar_triggers.models import Flow, FlowState, FlowVersion, Owner, Template, TemplateVersion
-
 from tests.editor.conftest import LETTER, make_flow, make_template, signed_in
 from tests.editor.forms import flow_form, template_form
 from wagtail_triggers.compiler import to_definition
@@ -142,9 +142,7 @@ def test_a_template_that_a_running_flow_sends_stays(publisher_client: Client, vi
 def test_several_templates_are_not_deleted_when_one_is_needed(publisher_client: Client) -> None:
     template, other = make_template(), make_template("other", name="Other")
     make_flow(publish=True)
-    url = reverse(
-        "wagtail_bulk_action", args=["wagtail_triggers", "templatedraft", "delete"]
-    )
+    url = reverse("wagtail_bulk_action", args=["wagtail_triggers", "templatedraft", "delete"])
     publisher_client.post(f"{url}?id={template.pk}&id={other.pk}")
     assert TemplateDraft.objects.count() == 2
 
@@ -261,9 +259,7 @@ def test_a_scheduled_flow_that_broke_meanwhile_stays_a_draft_and_stops_nobody_el
 ) -> None:
     make_template()
     past = timezone.now() - timedelta(minutes=2)
-    broken = make_flow(
-        "broken", steps=[{"type": "send", "id": "x", "value": {"template": "gone"}}]
-    )
+    broken = make_flow("broken", steps=[{"type": "send", "id": "x", "value": {"template": "gone"}}])
     sound = make_flow("sound")
     for offset, draft in enumerate((broken, sound)):
         draft.go_live_at = past

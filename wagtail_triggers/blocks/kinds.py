@@ -7,14 +7,16 @@ from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import pgettext_lazy
+from wagtail import blocks
+
 from oscar_triggers import conditions, definitions, events, steps
 from oscar_triggers.kinds import Kind
-from wagtail import blocks
 
 from .options import option_block
 
 CTX = "triggers"
 BRANCH_PREFIX = "branch_"
+FORK_ICON = "triggers-flow"
 BRANCH_LABELS = {
     "yes": pgettext_lazy(CTX, "If yes"),
     "no": pgettext_lazy(CTX, "If no"),
@@ -78,7 +80,8 @@ def step_stream(depth: int = 1) -> blocks.StreamBlock:
             for name in step.branches
             if children is not None
         ]
-        found.append((kind, _kind_block(step, step, extra=branches, icon=step.icon)))
+        icon = FORK_ICON if step.branches else step.icon
+        found.append((kind, _kind_block(step, step, extra=branches, icon=icon)))
     return blocks.StreamBlock(found)
 
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any, Union, get_args, get_origin
 
 from django.utils.text import capfirst
-from django.utils.translation import pgettext_lazy
+from wagtail import blocks
+
 from oscar_triggers.conditions import Condition
 from oscar_triggers.kinds import Kind, format_duration, parse_duration, to_json
-from wagtail import blocks
 
 from .choices import template_choices
 from .durations import DurationBlock, join_duration, split_duration
@@ -77,7 +77,7 @@ def option_block(
 ) -> blocks.Block:
     """Return the block that edits an option; `condition_block` builds the one for a condition."""
     kind, nullable = plain_type(annotation)
-    default = _default(option)
+    default = default_of(option)
     kwargs: dict[str, Any] = {
         "label": option.metadata.get("label") or capfirst(option.name.replace("_", " ")),
         "help_text": option.metadata.get("help_text") or None,
@@ -112,7 +112,7 @@ def to_option(option: Field[Any], annotation: Any, value: Any) -> Any:
     """Turn a block's value into the option's JSON value; MISSING where it was left out."""
     kind, _nullable = plain_type(annotation)
     if is_condition(option, annotation):
-        return MISSING if not value else value
+        return value or MISSING
     if option.metadata.get("format") == VOUCHER:
         voucher = voucher_option(value)
         return MISSING if voucher is None else voucher
@@ -125,7 +125,7 @@ def to_option(option: Field[Any], annotation: Any, value: Any) -> Any:
         return [to_json(item) for item in value or ()]
     if value in (None, ""):
         # Text may be empty on purpose; anything else that is empty was left out.
-        return "" if kind is str and _default(option) == "" else MISSING
+        return "" if kind is str and default_of(option) == "" else MISSING
     if kind is str or kind in _SCALARS:
         return to_json(value)
     return json.loads(value)
@@ -154,7 +154,8 @@ def _list_block(kind: Any, choices: Any, start: Any, kwargs: dict[str, Any]) -> 
     return blocks.ListBlock(item, default=list(start or ()), **kwargs)
 
 
-def _default(option: Field[Any]) -> Any:
+def default_of(option: Field[Any]) -> Any:
+    """Return the default of an option, MISSING where it has none."""
     if option.default is not MISSING:
         return option.default
     if option.default_factory is not MISSING:

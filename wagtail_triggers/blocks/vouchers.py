@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import pgettext_lazy
-from oscar_triggers.kinds import format_duration, parse_duration
 from wagtail import blocks
+
+from oscar_triggers.kinds import format_duration, parse_duration
 
 from .durations import DurationBlock, join_duration, split_duration
 

@@ -8,9 +8,10 @@ from typing import Any
 from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import pgettext_lazy
+from wagtail.admin.forms.models import WagtailAdminModelForm
+
 from oscar_triggers import events
 from oscar_triggers.conf import triggers_settings
-from wagtail.admin.forms.models import WagtailAdminModelForm
 
 from ..checking import FORM_FIELDS, draft_problems, errors_by_field
 from .durations import DurationField

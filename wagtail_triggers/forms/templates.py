@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
+from wagtail.admin.forms.models import WagtailAdminModelForm
+
 from oscar_triggers.content.compiling import compile_letter
 from oscar_triggers.exceptions import Problem, TemplateError
-from wagtail.admin.forms.models import WagtailAdminModelForm
 
 from ..people import preview_choices
 from ..publishing import language_choices, letter_source
@@ -32,9 +33,7 @@ def problem_text(problem: Problem) -> str:
 class TemplateForm(WagtailAdminModelForm):
     """Saves any draft; lets only what compiles be published."""
 
-    language = forms.ChoiceField(
-        label=pgettext_lazy(CTX, "Language"), choices=language_choices
-    )
+    language = forms.ChoiceField(label=pgettext_lazy(CTX, "Language"), choices=language_choices)
     body = forms.CharField(
         label=pgettext_lazy(CTX, "Body"),
         strip=False,
@@ -44,7 +43,7 @@ class TemplateForm(WagtailAdminModelForm):
         help_text=pgettext_lazy(
             CTX,
             "MJML with personal data in double braces, as in {{ contact.first_name|default:"
-            "\"there\" }}.",
+            '"there" }}.',
         ),
     )
     text = forms.CharField(

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from django.db import models, transaction
-from oscar_triggers.exceptions import ProblemsError
 from wagtail.models import (
     DraftStateMixin,
     LockableMixin,
@@ -14,6 +13,8 @@ from wagtail.models import (
     RevisionMixin,
     WorkflowMixin,
 )
+
+from oscar_triggers.exceptions import ProblemsError
 
 from ..publishing import SCHEDULED
 

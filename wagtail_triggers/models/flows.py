@@ -8,9 +8,10 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import pgettext_lazy
+from wagtail.locks import BaseLock
+
 from oscar_triggers.conf import PROMOTIONAL
 from oscar_triggers.models import Flow, Owner, Stream
-from wagtail.locks import BaseLock
 
 from ..fields import RegistryStreamField
 from ..forms.flows import FlowForm

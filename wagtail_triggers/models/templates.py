@@ -7,8 +7,9 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import pgettext_lazy
-from oscar_triggers.models import Owner, Template
 from wagtail.locks import BaseLock
+
+from oscar_triggers.models import Owner, Template
 
 from ..forms.templates import TemplateForm
 from ..locks import FileLock

@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
+from wagtail.admin.utils import get_valid_next_url_from_request
+from wagtail.log_actions import log
+
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import ProblemsError
 from oscar_triggers.models import Flow, Owner
-from wagtail.admin.utils import get_valid_next_url_from_request
-from wagtail.log_actions import log
 
 from ..forecast import forecast
 from ..models import FlowDraft
@@ -76,9 +77,7 @@ def take_over(request: HttpRequest, key: str) -> HttpResponse:
     log(draft, "wagtail_triggers.take_over", user=request.user)
     messages.success(
         request,
-        pgettext(
-            CTX, "“%(flow)s” is written here from now on; its file is not read any more."
-        )
+        pgettext(CTX, "“%(flow)s” is written here from now on; its file is not read any more.")
         % {"flow": draft.name},
     )
     return redirect(_edit_url(draft))

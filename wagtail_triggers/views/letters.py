@@ -15,11 +15,12 @@ from django.utils import timezone
 from django.utils.translation import pgettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
+from wagtail.log_actions import log
+
 from oscar_triggers.channels import Outcome
 from oscar_triggers.engine import trials
 from oscar_triggers.exceptions import ProblemsError, TemplateError, TriggersError
 from oscar_triggers.models import Message, Owner, Template
-from wagtail.log_actions import log
 
 from ..conversation import letter_of
 from ..models import TemplateDraft

@@ -10,8 +10,6 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
-from oscar_triggers import events
-from oscar_triggers.models import Flow, FlowState, Owner
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
     FieldPanel,
@@ -30,6 +28,9 @@ from wagtail.snippets.views.snippets import (
     IndexView,
     SnippetViewSet,
 )
+
+from oscar_triggers import events
+from oscar_triggers.models import Flow, FlowState, Owner
 
 from ..models import FlowDraft
 from ..panels import FlowNowPanel

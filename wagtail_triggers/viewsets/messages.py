@@ -12,6 +12,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
+from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
+from wagtail.admin.views.generic import IndexView, InspectView
+from wagtail.admin.viewsets.model import ModelViewSet
+
 from oscar_triggers.models import (
     Decision,
     Dispatch,
@@ -21,10 +26,6 @@ from oscar_triggers.models import (
     MessageState,
     Template,
 )
-from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
-from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
-from wagtail.admin.views.generic import IndexView, InspectView
-from wagtail.admin.viewsets.model import ModelViewSet
 
 from ..conversation import address_of, enrollment_lines, letter_parts
 from ..permissions import VIEW_PERSONAL_DATA
@@ -137,6 +138,8 @@ class MessageIndexView(IndexView):
 class MessageInspectView(InspectView):
     """One message: what was said, each try at it, and every decision with its values."""
 
+    page_title = pgettext_lazy(CTX, "Message")
+
     def get_object(self, queryset: Any = None) -> Message:
         """Fetch the message with all that the page shows."""
         dispatches = Dispatch.objects.select_related("point").order_by("hop")
@@ -221,7 +224,12 @@ class MessageViewSet(ModelViewSet):
     list_per_page = 50
     ordering = ["-planned_at", "-pk"]
     list_display = [
-        TitleColumn("what", label=pgettext_lazy(CTX, "Message"), accessor=what_label),
+        TitleColumn(
+            "what",
+            label=pgettext_lazy(CTX, "Message"),
+            accessor=what_label,
+            url_name="triggers_messages:inspect",
+        ),
         StatusTagColumn(
             "state",
             label=pgettext_lazy(CTX, "State"),

@@ -9,6 +9,7 @@ from django.contrib.admin.utils import quote
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+
 from oscar_triggers.exceptions import ProblemsError
 
 

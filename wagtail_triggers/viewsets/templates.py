@@ -104,6 +104,7 @@ class TemplateIndexView(IndexView):
 class TemplateEditView(PublishesOrSaysWhy, EditView):
     """The editor of one template."""
 
+
 class TemplateCreateView(PublishesOrSaysWhy, CreateView):
     """The editor of a new one."""
 

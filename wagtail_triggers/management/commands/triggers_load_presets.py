@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from oscar_triggers.exceptions import ProblemsError
 
+from oscar_triggers.exceptions import ProblemsError
 from wagtail_triggers import presets
 
 
