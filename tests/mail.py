@@ -88,17 +88,24 @@ def running_sink() -> Iterator[SmtpSink]:
 
 
 def use_sink(settings: Any, sink: SmtpSink) -> None:
-    """Send Django's mail to a sink, whichever way this Django spells it."""
-    backend = "django.core.mail.backends.smtp.EmailBackend"
+    """Send Django's mail to a sink."""
+    use_backend(
+        settings,
+        "django.core.mail.backends.smtp.EmailBackend",
+        host="127.0.0.1",
+        port=sink.port,
+        timeout=10,
+    )
+
+
+def use_backend(settings: Any, backend: str, **options: Any) -> None:
+    """Send Django's mail through a backend; options are host, port, timeout and the like.
+
+    Django 6.1 has MAILERS, and ignores the EMAIL_* settings where it is set.
+    """
     if django.VERSION >= (6, 1):
-        settings.MAILERS = {
-            "default": {
-                "BACKEND": backend,
-                "OPTIONS": {"host": "127.0.0.1", "port": sink.port, "timeout": 10},
-            }
-        }
-    else:
-        settings.EMAIL_BACKEND = backend
-        settings.EMAIL_HOST = "127.0.0.1"
-        settings.EMAIL_PORT = sink.port
-        settings.EMAIL_TIMEOUT = 10
+        settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
+        return
+    settings.EMAIL_BACKEND = backend
+    for name, value in options.items():
+        setattr(settings, f"EMAIL_{name.upper()}", value)

@@ -82,7 +82,7 @@ def make_the_past(customers: list[Any], random: Random, now: datetime) -> dict[s
 @contextmanager
 def back_dated(*rows: type[models.Model]) -> Iterator[None]:
     """Let rows keep the dates they are given instead of the moment of writing."""
-    fields = [
+    fields: list[Any] = [
         field
         for model in rows
         for field in model._meta.get_fields()

@@ -23,7 +23,7 @@ _SORTED_BY = {
 }
 
 
-class ProductSearch(BaseSearchBackend):  # type: ignore[misc]
+class ProductSearch(BaseSearchBackend):  # type: ignore[misc]  # haystack ships no types
     """Finds public products by words and categories."""
 
     def update(self, index: Any, iterable: Any, commit: bool = True) -> None:
@@ -50,7 +50,7 @@ class ProductSearch(BaseSearchBackend):  # type: ignore[misc]
         return {"results": results, "hits": products.count()}
 
 
-class ProductQuery(BaseSearchQuery):  # type: ignore[misc]
+class ProductQuery(BaseSearchQuery):  # type: ignore[misc]  # haystack ships no types
     """Reads words and categories out of the filters that Oscar's forms add."""
 
     def build_query(self) -> str:
@@ -65,7 +65,7 @@ class ProductQuery(BaseSearchQuery):  # type: ignore[misc]
         return json.dumps({"words": words, "categories": categories})
 
 
-class DatabaseEngine(BaseEngine):  # type: ignore[misc]
+class DatabaseEngine(BaseEngine):  # type: ignore[misc]  # haystack ships no types
     """The pair, as HAYSTACK_CONNECTIONS names it."""
 
     backend = ProductSearch

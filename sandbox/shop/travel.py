@@ -35,7 +35,7 @@ def travel(duration: timedelta, *, using: str = DEFAULT_DB_ALIAS) -> dict[str, i
         for model in apps.get_models(include_auto_created=True):
             changes = _changes(model, duration)
             if changes:
-                moved[model._meta.label_lower] = model._base_manager.using(using).update(**changes)  # type: ignore[attr-defined]
+                moved[model._meta.label_lower] = model._base_manager.using(using).update(**changes)
     return moved
 
 
