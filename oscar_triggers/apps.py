@@ -17,7 +17,7 @@ class OscarTriggersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what ships, then what other apps bring, then listen to the shop."""
-        from . import builtin, checks, shop  # noqa: F401
+        from . import builtin, checks, shop  # noqa: F401 - importing registers
 
         builtin.register()
         shop.register()

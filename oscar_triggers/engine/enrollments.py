@@ -425,7 +425,7 @@ def tell_entered(row: Enrollment) -> None:
 def _tell_ended(rows: Sequence[Enrollment], reason: str) -> None:
     for row in rows:
         transaction.on_commit(
-            lambda row=row: signals.enrollment_ended.send_robust(  # type: ignore[misc]
+            lambda row=row: signals.enrollment_ended.send_robust(  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 sender=None,
                 enrollment_id=row.pk,
                 flow_id=row.flow_id,

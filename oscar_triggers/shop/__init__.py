@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def register() -> None:
     """Register everything of this room: importing its modules registers their classes."""
-    from . import baskets, conditions, context, events, guards, orders, people, vouchers  # noqa: F401
+    from . import baskets, conditions, context, events, guards, orders, people, vouchers  # noqa: F401 - importing registers
 
     context.register()
     vouchers.register()

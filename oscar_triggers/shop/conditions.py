@@ -44,13 +44,15 @@ class HasOrdered(Condition):
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch by two queries, both by index."""
         accounts = {one.user_id for one in subjects if one.user_id is not None}
+        # As text: an account's number that is a UUID may have been through JSON.
         by_account = Counter(
-            dict(
-                tables.orders()
+            {
+                str(user_id): count
+                for user_id, count in tables.orders()
                 .filter(user_id__in=accounts)
                 .values_list("user_id")
                 .annotate(count=Count("pk"))
-            )
+            }
         )
         by_contact = Counter(
             dict(
@@ -64,7 +66,7 @@ class HasOrdered(Condition):
         verdicts = []
         for one in subjects:
             # The journal knows a part of an account's orders, the shop a part of a guest's.
-            orders = max(by_account[one.user_id], by_contact[one.contact_id])
+            orders = max(by_account[str(one.user_id)], by_contact[one.contact_id])
             verdicts.append(
                 Verdict(
                     holds=orders >= self.at_least,

@@ -70,7 +70,7 @@ def test_a_due_letter_is_sent_once_with_its_reasons(planned: Message, later: dat
 def test_who_never_agreed_gets_nothing_and_the_log_says_why(
     planned: Message, later: datetime
 ) -> None:
-    ConsentEvent.objects.all()._raw_delete("default")  # type: ignore[attr-defined]
+    ConsentEvent.objects.all()._raw_delete("default")
     outbox.send_due(later)
     planned.refresh_from_db()
     assert (planned.state, planned.reason) == (MessageState.SKIPPED, "no_consent")
@@ -116,11 +116,11 @@ def at_the_last_moment() -> Iterator[Callable[[Callable[[], object]], None]]:
     """Return a function that has something happen right before the mark."""
 
     def happen(act: Callable[[], object]) -> None:
-        _LastMoment.act = staticmethod(act)  # type: ignore[method-assign,assignment]
+        _LastMoment.act = staticmethod(act)
 
     with guards.registry.temporarily("last_moment", _LastMoment()):
         yield happen
-    _LastMoment.act = staticmethod(lambda: None)  # type: ignore[method-assign]
+    _LastMoment.act = staticmethod(lambda: None)
 
 
 def test_consent_taken_back_after_preparing_stops_the_letter(
@@ -332,4 +332,4 @@ def test_what_was_said_can_be_read_again_exactly(planned: Message, later: dateti
     assert letter is not None
     [sent] = mail.outbox
     assert (letter.subject, letter.text) == (sent.subject, sent.body)
-    assert (letter.html, "text/html") in [tuple(part) for part in sent.alternatives]  # type: ignore[attr-defined]
+    assert (letter.html, "text/html") in [tuple(part) for part in sent.alternatives]

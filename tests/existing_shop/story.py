@@ -1,34 +1,30 @@
-"""What happens in the existing shop after the installation, told as JSON on standard output.
+"""What happens in the existing shop after the installation, chapter by chapter.
 
-Run inside the project: `python -m tests.existing_shop.story CHAPTER`.
+Run inside the project: `python -m tests.existing_shop CHAPTER`.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import django
+from celery.beat import Scheduler
+from celery.contrib.testing.worker import start_worker
+from django.apps import apps
+from django.contrib.sites.models import Site
+from django.core import mail
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.utils import timezone
+from oscar.core.loading import get_model
+from shop.celery import app
 
-django.setup()
-
-from celery.beat import Scheduler  # noqa: E402 — models can be imported after setup() only
-from celery.contrib.testing.worker import start_worker  # noqa: E402
-from django.apps import apps  # noqa: E402
-from django.contrib.sites.models import Site  # noqa: E402
-from django.core import mail  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.db.models import F  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.utils import timezone  # noqa: E402
-from oscar.core.loading import get_model  # noqa: E402
-from shop.celery import app  # noqa: E402 — the project's own
-
-from oscar_triggers.engine import clockwork  # noqa: E402
-from oscar_triggers.models import BasketWatch, Flow, JournalEntry, Pulse  # noqa: E402
+from oscar_triggers.engine import clockwork
+from oscar_triggers.models import BasketWatch, Flow, JournalEntry, Pulse
 
 OURS = ("oscar_triggers", "wagtail_triggers")
 PASSWORD = "tea-and-biscuits-4711"
@@ -174,8 +170,6 @@ def ticked_since(moment: Any) -> bool:
 
 def wait_for(happened: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something happened; raises TimeoutError."""
-    import time
-
     end = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > end:
@@ -214,8 +208,6 @@ class Visitor:
 
     def _box(self, path: str, opt_in: bool) -> dict[str, str]:
         """Return the fields of the opt-in box as a browser would post them."""
-        import re
-
         page = self.client.get(path).content.decode()
         fields = {}
         for tag in re.findall(r"<input[^>]*triggers_opt[^>]*>", page):
@@ -229,8 +221,6 @@ class Visitor:
 
     def follow(self, letter: Any) -> int:
         """Follow the letter's link back to the basket; return the status of where it ends."""
-        import re
-
         link = re.search(r'href="(https://[^"]+/t/b/[^"]+)"', letter.alternatives[0][0])
         assert link is not None
         path = "/" + link[1].split("/", 3)[3]
@@ -238,6 +228,3 @@ class Visitor:
 
 
 CHAPTERS = {"look": look, "inert": inert, "baskets": basket_story}
-
-if __name__ == "__main__":
-    print(json.dumps(CHAPTERS[sys.argv[1]](), default=str))  # noqa: T201 — the test reads it

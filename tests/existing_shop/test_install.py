@@ -60,9 +60,7 @@ class Installation:
 
     def tell(self, chapter: str) -> Any:
         """Let a chapter of the story happen in the shop; return what it tells."""
-        return json.loads(
-            self.run("python", "-m", "tests.existing_shop.story", chapter).splitlines()[-1]
-        )
+        return json.loads(self.run("python", "-m", "tests.existing_shop", chapter).splitlines()[-1])
 
     def write(self, block: Block) -> None:
         """Put a block of the page where its caption says."""

@@ -150,7 +150,7 @@ def test_who_is_suppressed_stays_suppressed(importing: Import) -> None:
         stream="promotional",
         topic="offers",
     )
-    assert verdicts.judge_many([request], timezone.now())[0].reason == "suppressed"  # type: ignore[union-attr]
+    assert verdicts.judge_many([request], timezone.now())[0].reason == "suppressed"
 
 
 def test_an_older_consent_does_not_undo_a_later_withdrawal(importing: Import) -> None:

@@ -99,7 +99,7 @@ def test_a_variant_is_told_from_its_siblings(shopper: Any, shop_site: Any) -> No
 def test_the_same_queries_for_one_basket_and_for_many(product: Any, other_product: Any) -> None:
     from oscar.test.factories import UserFactory
 
-    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806
+    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806 - they are classes
 
     def fill() -> Any:
         basket = Basket.objects.create(owner=UserFactory())

@@ -262,7 +262,7 @@ def test_a_shop_with_five_years_of_baskets_mails_nobody_old(
 ) -> None:
     from oscar.test.factories import UserFactory
 
-    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806
+    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806 - they are classes
     record = product.stockrecords.get()
     for days in range(10, 1800, 60):
         basket = Basket.objects.create(owner=UserFactory())
@@ -362,7 +362,7 @@ def test_the_sweep_asks_the_same_number_of_questions_for_many_baskets(
 
     from oscar_triggers.models import Pulse
 
-    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806
+    Basket, Line = get_model("basket", "Basket"), get_model("basket", "Line")  # noqa: N806 - they are classes
     record = product.stockrecords.get()
 
     def fill(count: int) -> None:

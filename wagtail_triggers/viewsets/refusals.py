@@ -22,7 +22,7 @@ class PublishesOrSaysWhy:
     def publish_action(self) -> HttpResponse | None:
         """Publish; a refusal is said, and the draft keeps what was written."""
         try:
-            response: HttpResponse | None = super().publish_action()  # type: ignore[misc]
+            response: HttpResponse | None = super().publish_action()  # type: ignore[misc]  # the view that it is mixed into has it
         except ProblemsError as error:
             for problem in error.problems:
                 messages.error(self.request, str(problem))
