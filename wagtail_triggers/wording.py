@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import pgettext_lazy
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import is_aware, localtime
+from django.utils.translation import pgettext, pgettext_lazy
 
 from oscar_triggers.models import ExitReason
 
@@ -86,16 +89,37 @@ def in_words(code: str, known: Mapping[str, Any] = REASONS) -> str:
 
 
 def compared_rows(compared: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return compared values as names and texts, nested ones with their path."""
+    """Return compared values as names and texts; what belongs together stands in one line."""
     rows: list[tuple[str, str]] = []
     for name, value in compared.items():
-        label = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, Mapping):
-            rows += compared_rows(value, f"{prefix}{name} › ")
-        elif isinstance(value, list):
-            rows.append((label, ", ".join(str(item) for item in value) or "–"))
-        elif value is None or value == "":
-            rows.append((label, "–"))
+        label = f"{prefix}{_name(name)}"
+        if isinstance(value, Mapping) and any(isinstance(one, Mapping) for one in value.values()):
+            rows += compared_rows(value, f"{label} › ")
+        elif isinstance(value, Mapping):
+            parts = [f"{_name(inner)} {_value(one)}" for inner, one in value.items()]
+            rows.append((label, ", ".join(parts) or "–"))
         else:
-            rows.append((label, str(value)))
+            rows.append((label, _value(value)))
     return rows
+
+
+def _name(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    """Return one value as staff read it; moments in their time zone."""
+    if isinstance(value, bool):
+        return pgettext(CTX, "yes") if value else pgettext(CTX, "no")
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value) or "–"
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, str) and len(value) >= len("2026-01-01T00:00"):
+        try:
+            moment = parse_datetime(value)
+        except ValueError:
+            moment = None
+        if moment is not None and is_aware(moment):
+            return date_format(localtime(moment), "DATETIME_FORMAT")
+    return str(value)

@@ -25,6 +25,7 @@ from oscar_triggers.models import (
 from tests.editor.conftest import make_flow, make_template, signed_in
 from wagtail_triggers import permissions
 from wagtail_triggers.models import FlowDraft
+from wagtail_triggers.wording import compared_rows
 
 FLOWS = "wagtailsnippets_wagtail_triggers_flowdraft"
 TEMPLATES = "wagtailsnippets_wagtail_triggers_templatedraft"
@@ -280,6 +281,28 @@ def test_a_message_shows_what_was_said_each_try_and_each_decision(
     assert "default-src 'none'" in frame["Content-Security-Policy"]
     assert "script-src" not in frame["Content-Security-Policy"]
     assert "<script>" not in page, "the letter stands in its frame only"
+
+
+def test_compared_values_read_as_staff_speak(settings: Any) -> None:
+    settings.TIME_ZONE = "UTC"
+    rows = dict(
+        compared_rows(
+            {
+                "left_at": "2026-11-22T10:00:00+00:00",
+                "member": True,
+                "consent": {"topic": "offers", "given": False},
+                "stock": {"23": {"price": "9.00"}},
+                "order": None,
+            }
+        )
+    )
+    assert rows == {
+        "left at": "Nov. 22, 2026, 10 a.m.",
+        "member": "yes",
+        "consent": "topic offers, given no",
+        "stock › 23": "price 9.00",
+        "order": "–",
+    }
 
 
 def test_an_erased_message_still_has_its_page(publisher_client: Client) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.contrib.admin.utils import unquote
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
@@ -195,10 +195,9 @@ class MessageInspectView(InspectView):
 
 
 def _decisions(message: Message, enrollments: list[Enrollment]) -> QuerySet[Decision]:
-    ids = [one.pk for one in enrollments]
-    return (
-        Decision.objects.filter(message=message) | Decision.objects.filter(enrollment_id__in=ids)
-    ).order_by("decided_at", "pk")
+    """Return what was decided about a message, and about the way that led to it."""
+    way = Q(enrollment__in=[one.pk for one in enrollments], message=None)
+    return Decision.objects.filter(Q(message=message) | way).order_by("decided_at", "pk")
 
 
 class MessageViewSet(ModelViewSet):
