@@ -15,7 +15,7 @@ POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BREAK ?=
 ARGS ?=
 
-.PHONY: help sandbox sandbox-production demo test lint format docs ci smoke-next clean
+.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format docs ci smoke-next clean
 
 help: ## Show this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -33,11 +33,21 @@ demo: $(VENV)/.installed-sandbox ## Play the main job without a person (BREAK=or
 
 # ── Checking ─────────────────────────────────────────────────────────────────────────────────────
 
-test: $(VENV)/.installed-dev ## Run the tests: PostgreSQL's own first, then all on SQLite (ARGS=…)
-	@echo "── on PostgreSQL ──"
-	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) -m postgres $(ARGS) || [ $$? -eq 5 ]
+test: test-postgres-only test-sqlite ## Run the tests: PostgreSQL's own, then all on SQLite (ARGS=…)
+
+test-sqlite: $(VENV)/.installed-dev
 	@echo "── on SQLite ──"
 	@env -u TEST_DATABASE_URL $(PYTEST) -m "not postgres" $(ARGS)
+
+# Exit code 5: ARGS names tests of which none is PostgreSQL's own.
+test-postgres-only: $(VENV)/.installed-dev
+	@echo "── on PostgreSQL, what only it can show ──"
+	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) -m postgres $(ARGS) || [ $$? -eq 5 ]
+
+test-postgres: $(VENV)/.installed-dev ## Run all tests but the browser's on PostgreSQL
+	@echo "── on PostgreSQL ──"
+	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) \
+		-m "postgres or not (browser or slow)" $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy, import contracts, missing migrations
 	$(VENV)/bin/ruff check .
@@ -56,7 +66,7 @@ docs: $(VENV)/.installed-dev ## Build the documentation; every warning is an err
 smoke-next: ## A smoke test on Python 3.13 with the newest Django
 	@CI=$(CI) bash sandbox/smoke_next.sh
 
-ci: lint docs smoke-next test ## Everything, as the CI runs it
+ci: lint docs smoke-next test-postgres test-sqlite ## Everything, as the CI runs it
 
 clean: ## Remove the sandbox's data and what the tools left (not the virtual environments)
 	rm -rf sandbox/var docs/_build dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
