@@ -34,7 +34,7 @@ LETTER_POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 #: The same for letters that were sent, which also get an origin of their own.
-SANDBOX_POLICY = f"sandbox allow-popups; {LETTER_POLICY}"
+SANDBOX_POLICY = f"sandbox; {LETTER_POLICY}"
 
 FIELD_LABELS = {
     "subject": pgettext_lazy(CTX, "Subject"),

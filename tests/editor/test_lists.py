@@ -90,7 +90,7 @@ def message(number: int, *, state: str = "sent", **fields: Any) -> Message:
             "payload": {
                 "letter": {
                     "subject": f"Letter {number}",
-                    "html": f"<h1>Hello Anna {number}</h1><script>alert(1)</script>",
+                    "html": f"<body><h1>Hello Anna {number}</h1><script>alert(1)</script></body>",
                     "text": f"Hello Anna {number}",
                 }
             },
@@ -280,6 +280,7 @@ def test_a_message_shows_what_was_said_each_try_and_each_decision(
     assert frame["Content-Security-Policy"].startswith("sandbox")
     assert "default-src 'none'" in frame["Content-Security-Policy"]
     assert "script-src" not in frame["Content-Security-Policy"]
+    assert "<body inert>" in frame.content.decode(), "its links are not staff's to follow"
     assert "<script>" not in page, "the letter stands in its frame only"
 
 
