@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,7 +24,12 @@ from tests.existing_shop.reading import Block, blocks
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FORKS = ("basket", "catalogue", "order", "partner")
-FORMS = ("checkout/gateway.html", "customer/registration.html")
+OURS = ("oscar_triggers_", "wagtail_triggers_")
+GOOD_BYE = "To take it out again"
+#: Written by `migrate` itself; and what our foreign keys point to.
+KEPT_BY_DJANGO = {
+    "django_migrations", "django_content_type", "auth_permission", "accounts_user",
+}  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -31,6 +39,8 @@ class Installation:
     """The existing shop, and what was seen while the page was followed."""
 
     folder: Path
+    #: What the shop's own processes find in their environment.
+    environment: dict[str, str] = field(default_factory=dict)
     #: Output of each command of the page.
     said: dict[str, str] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +55,7 @@ class Installation:
             "DJANGO_SETTINGS_MODULE": "shop.settings",
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
             "PYTHONWARNINGS": "ignore",
+            **self.environment,
         }
         program = sys.executable if command[0] == "python" else command[0]
         done = subprocess.run(
@@ -83,32 +94,40 @@ class Installation:
         path.write_text(f"{head}{found}\n{block.body}\n{rest}", encoding="utf-8")
 
 
-def _oscar_template(caption: str) -> str:
+def _oscar() -> Path:
     spec = find_spec("oscar")
     assert spec is not None
     assert spec.origin is not None
-    return (Path(spec.origin).parent / caption).read_text(encoding="utf-8")
+    return Path(spec.origin).parent
+
+
+def _oscar_template(caption: str) -> str:
+    return (_oscar() / caption).read_text(encoding="utf-8")
+
+
+def _existing_shop(folder: Path, **environment: str) -> Installation:
+    """Make the shop as it was: its forks get Oscar's migrations, as oscar_fork_app copies them."""
+    shutil.copytree(HERE / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FORKS:
+        shutil.copytree(
+            _oscar() / "apps" / name / "migrations",
+            folder / "forks" / name / "migrations",
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("__init__.py", "__pycache__"),
+        )
+    installation = Installation(folder=folder, environment=environment)
+    installation.run("python", "-m", "tests.existing_shop.as_it_was")
+    return installation
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Return the shop after everything that the page says was done, in its order."""
-    folder = tmp_path_factory.mktemp("existing") / "shop"
-    shutil.copytree(HERE / "project", folder)
-    spec = find_spec("oscar")
-    assert spec is not None
-    assert spec.origin is not None
-    for name in FORKS:
-        shutil.copytree(
-            Path(spec.origin).parent / "apps" / name / "migrations",
-            folder / "forks" / name / "migrations",
-            dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("__init__.py", "__pycache__"),
-        )
-    installation = Installation(folder=folder)
-    installation.run("python", "-m", "tests.existing_shop.as_it_was")
+    installation = _existing_shop(tmp_path_factory.mktemp("existing") / "shop")
     installation.before = _schema_alone(installation)
     for block in blocks("install.md"):
+        if block.caption == GOOD_BYE:
+            break
         if block.language != "console":
             installation.write(block)
             continue
@@ -120,8 +139,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 def _schema_alone(installation: Installation) -> dict[str, Any]:
     """Dump the schema before our app is installed: by SQLite itself."""
-    import sqlite3
-
     with sqlite3.connect(installation.folder / "shop.sqlite3") as database:
         rows = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
     return {
@@ -162,7 +179,7 @@ def test_no_foreign_key_points_from_us_to_oscar(shop: Installation) -> None:
         target
         for table, targets in ours.items()
         for target in targets
-        if not target.startswith(("oscar_triggers_", "wagtail_triggers_"))
+        if not target.startswith(OURS)
     }
     of_the_engine = {t for table, ts in ours.items() if table.startswith("oscar_") for t in ts}
     assert {t for t in of_the_engine if not t.startswith("oscar_triggers_")} == {"accounts_user"}
@@ -175,8 +192,7 @@ def test_no_statement_of_the_migrations_touches_a_table_of_oscar(shop: Installat
         touched = set(re.findall(r'(?:ALTER|CREATE|DROP) TABLE "(\w+)"', statements))
         touched |= set(re.findall(r'INDEX "\w+" ON "(\w+)"', statements))
         assert touched
-        ours = ("oscar_triggers_", "wagtail_triggers_")
-        assert all(table.removeprefix("new__").startswith(ours) for table in touched), touched
+        assert all(table.removeprefix("new__").startswith(OURS) for table in touched), touched
 
 
 def test_the_doctor_finds_the_settings_complete(shop: Installation) -> None:
@@ -239,3 +255,79 @@ def test_anymail_gets_metadata_and_tags_and_no_personal_data(shop: Installation)
 
 def test_the_link_back_works(shop: Installation) -> None:
     assert shop.story["links"] == [200, 200]
+
+
+def test_taken_out_again_nothing_is_left(shop: Installation) -> None:
+    [block] = [block for block in blocks("install.md") if block.caption == GOOD_BYE]
+    for command in block.commands:
+        shop.run(*command)
+    assert _schema_alone(shop) == shop.before
+
+
+# ── On PostgreSQL ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def empty_database() -> Iterator[dict[str, Any]]:
+    """Return how to reach an empty database on the tests' PostgreSQL server."""
+    import psycopg
+
+    parts = urlsplit(os.environ["TEST_DATABASE_URL"])
+    name = f"existing_shop_{os.getpid()}"
+    reach = {
+        "HOST": parts.hostname or "127.0.0.1",
+        "PORT": parts.port or 5432,
+        "USER": parts.username or "postgres",
+        "PASSWORD": parts.password or "",
+    }
+    server = {name.lower().replace("name", "dbname"): value for name, value in reach.items()}
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield {**reach, "NAME": name}
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.postgres
+def test_migrating_locks_no_table_of_oscar_against_its_visitors(
+    tmp_path: Path, empty_database: dict[str, Any]
+) -> None:
+    import psycopg
+
+    shop = _existing_shop(tmp_path / "shop", EXISTING_SHOP_POSTGRES=json.dumps(empty_database))
+    for block in blocks("install.md"):
+        if block.language == "python":
+            shop.write(block)
+    with psycopg.connect(
+        host=empty_database["HOST"],
+        port=empty_database["PORT"],
+        user=empty_database["USER"],
+        password=empty_database["PASSWORD"],
+        dbname=empty_database["NAME"],
+    ) as visitors:
+        before = _definitions(visitors)
+        tables = sorted({table for table, _what in before} - KEPT_BY_DJANGO)
+        tables = [table for table in tables if not table.startswith("wagtail")]
+        assert len(tables) > 80
+        # As much as people hold who read and write the shop's tables at that moment.
+        visitors.execute(f"LOCK TABLE {', '.join(tables)} IN ROW EXCLUSIVE MODE")
+        shop.run("python", "manage.py", "migrate")
+        visitors.rollback()
+        after = {one for one in _definitions(visitors) if not one[0].startswith(OURS)}
+    assert after == before
+
+
+def _definitions(connection: Any) -> set[tuple[str, str]]:
+    """Return (table, what) for each column, index and constraint of a database."""
+    rows = connection.execute(
+        """
+        SELECT table_name, column_name || ' ' || data_type || ' ' || is_nullable
+          FROM information_schema.columns WHERE table_schema = 'public'
+        UNION SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid)
+          FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        """
+    ).fetchall()
+    connection.commit()
+    return set(rows)

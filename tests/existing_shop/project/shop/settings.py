@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -76,7 +77,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("EXISTING_SHOP_DATABASE", BASE_DIR / "shop.sqlite3"),
+        "NAME": BASE_DIR / "shop.sqlite3",
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
@@ -84,6 +85,13 @@ DATABASES = {
         },
     }
 }
+if "EXISTING_SHOP_POSTGRES" in os.environ:
+    # Who waits for a lock gives up, so that a test can tell.
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        **json.loads(os.environ["EXISTING_SHOP_POSTGRES"]),
+        "OPTIONS": {"options": "-c lock_timeout=3000"},
+    }
 
 AUTHENTICATION_BACKENDS = ["oscar.apps.customer.auth_backends.EmailBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
