@@ -56,7 +56,7 @@ class Send(Step):
         default=None,
         label=pgettext_lazy(CTX, "Personal voucher"),
         help_text=pgettext_lazy(
-            CTX, "A single-use code made for this message, as in: percent 10, valid 7d."
+            CTX, "A single-use code that is made for this message and expires."
         ),
         format="voucher",
     )
@@ -105,13 +105,29 @@ class Wait(Step):
 
     duration: timedelta = option(
         label=pgettext_lazy(CTX, "How long"),
-        help_text=pgettext_lazy(CTX, "As in 1h, 23h, 2d or 1d 12h."),
+        help_text=pgettext_lazy(
+            CTX, "Counted from the last message, or from what the shopper did since."
+        ),
     )
 
-    def run(self, visit: StepVisit, now: datetime) -> Outcome:
-        """Go on once the time has passed."""
-        end = visit.subject.clock_at + self.duration
-        return Advance() if end <= now else WaitUntil(moment=end)
+    def run_many(self, visits: Sequence[StepVisit], now: datetime) -> list[Outcome]:
+        """Go on once the time has passed; asked again when a message on its way is settled.
+
+        While the message before it is still on its way, its time has not begun: a letter that
+        is tried again for hours is not overtaken by the next one.
+        """
+        on_the_way = planning.with_messages_on_the_way(
+            [visit.subject.enrollment_id for visit in visits]
+        )
+        return [
+            self._outcome(visit, now, still=visit.subject.enrollment_id in on_the_way)
+            for visit in visits
+        ]
+
+    def _outcome(self, visit: StepVisit, now: datetime, *, still: bool) -> Outcome:
+        start = now if still else visit.subject.clock_at
+        end = start + self.duration
+        return Advance() if end <= now and not still else WaitUntil(moment=end)
 
     def summary(self) -> str:
         """Say how long."""

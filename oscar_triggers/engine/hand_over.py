@@ -26,8 +26,8 @@ from ..models import Dispatch, DispatchState, Flow, FlowState
 from ..models.sql import StatementNow, database_for
 from ..policy import consent, guards, verdicts
 from ..snapshots import Subject
-from . import enrollments, settling
-from .decisions import Note, note_again, note_many
+from . import settling
+from .decisions import Note, note_many
 from .letters import Composed
 from .settling import parties_of
 
@@ -232,7 +232,7 @@ class _Batch:
         for guard in guards.guards_for(one.subject):
             refused = guard.explain(one.subject, one.composed.observed, now)
             if refused is not None:
-                self._refused(one, guard.name, refused)
+                settling.hold_back(one.row, one.enrollment_id, guard.name, refused, now)
                 return
         # True again by now: prepare it anew.
         settling.requeue(one.row.pk, now + triggers_settings().tick_every)
@@ -248,32 +248,6 @@ class _Batch:
             topic=message.topic,
             site_id=one.subject.site_id,
         )
-
-    def _refused(self, one: Ready, rule: str, refused: guards.Refused) -> None:
-        now = self.now
-        if refused.consequence is guards.Consequence.STALE:
-            settling.requeue(one.row.pk, now + triggers_settings().tick_every)
-            note_again(
-                Note(
-                    rule=rule,
-                    verdict="stale",
-                    reason=refused.reason,
-                    compared=refused.compared,
-                    message_id=one.row.message_id,
-                    flow_id=one.row.message.flow_id,
-                ),
-                now,
-            )
-            return
-        self._skip(one, rule=rule, reason=refused.reason, compared=dict(refused.compared))
-        if refused.consequence is guards.Consequence.EXIT:
-            enrollments.exit_many(
-                [one.enrollment_id],
-                refused.exit_reason,
-                now,
-                rule=rule,
-                compared=refused.compared,
-            )
 
     def _skip(self, one: Ready, *, rule: str, reason: str, compared: dict[str, object]) -> None:
         settling.settle(parties_of(one.row), DispatchState.SKIPPED, self.now, reason=reason)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..models import Dispatch, Message, MessageItem, Stream
+from ..models import Dispatch, Message, MessageItem, MessageState, Stream
 from ..models.sql import insert_or_ignore
 from ..steps import StepVisit
 
@@ -66,6 +66,15 @@ def plan_many(plans: Sequence[Plan], now: datetime) -> None:
             for plan in plans
         ],
         conflict=("message", "hop"),
+    )
+
+
+def with_messages_on_the_way(enrollment_ids: Sequence[int]) -> set[int]:
+    """Return those enrollments whose message is planned and neither sent nor decided against."""
+    return set(
+        MessageItem.objects.filter(
+            enrollment_id__in=enrollment_ids, message__state=MessageState.PLANNED
+        ).values_list("enrollment_id", flat=True)
     )
 
 

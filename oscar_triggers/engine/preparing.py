@@ -17,7 +17,7 @@ from ..models import (
     ExitReason,
     Message,
 )
-from ..policy import verdicts
+from ..policy import guards, verdicts
 from ..snapshots import Subject
 from . import enrollments, hand_over, letters, plans, settling
 from .decisions import Note, note_again
@@ -176,14 +176,7 @@ def _compose(
         if isinstance(composed, Exception):
             _cannot_compose(case.row, composed, now)
         elif isinstance(composed, letters.NothingToSay):
-            settling.settle_with_note(
-                case.row,
-                DispatchState.SKIPPED,
-                now,
-                rule="content",
-                reason=composed.reason,
-                compared={"about": str(case.subject.about)},
-            )
+            _nothing_to_say(case, composed, now)
         else:
             assert case.point is not None
             ready.append(
@@ -217,6 +210,23 @@ def _compose_each(
             logger.exception("Message %s cannot be composed.", job.message.pk)
             results.append(error)
     return results
+
+
+def _nothing_to_say(case: _Case, composed: letters.NothingToSay, now: datetime) -> None:
+    """Skip, for the deeper reason where a guard knows one: an order took the last piece."""
+    for guard in guards.guards_for(case.subject):
+        refused = guard.explain(case.subject, {}, now)
+        if refused is not None and refused.consequence is not guards.Consequence.STALE:
+            settling.hold_back(case.row, case.enrollment.pk, guard.name, refused, now)
+            return
+    settling.settle_with_note(
+        case.row,
+        DispatchState.SKIPPED,
+        now,
+        rule="content",
+        reason=composed.reason,
+        compared={"about": str(case.subject.about)},
+    )
 
 
 def _cannot_compose(row: Dispatch, error: Exception, now: datetime) -> None:

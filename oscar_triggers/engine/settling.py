@@ -24,8 +24,9 @@ from ..models import (
 )
 from ..models.sql import database_for
 from ..policy import suppressions, verdicts
+from ..policy.guards import Consequence, Refused
 from . import enrollments, incentives
-from .decisions import Note, note_many
+from .decisions import Note, note_again, note_many
 
 #: What a dispatch's end means for its message.
 _MESSAGE_STATE = {
@@ -132,6 +133,38 @@ def refuse(row: Dispatch, enrollment_id: int, verdict: verdicts.Skip, now: datet
             now,
             rule="consent",
             compared=verdict.compared,
+        )
+
+
+def hold_back(
+    row: Dispatch, enrollment_id: int, rule: str, refused: Refused, now: datetime
+) -> None:
+    """Do what follows from a guard's refusal: skip, end the enrollment too, or prepare anew."""
+    if refused.consequence is Consequence.STALE:
+        requeue(row.pk, now + triggers_settings().tick_every)
+        note_again(
+            Note(
+                rule=rule,
+                verdict="stale",
+                reason=refused.reason,
+                compared=refused.compared,
+                message_id=row.message_id,
+                flow_id=row.message.flow_id,
+            ),
+            now,
+        )
+        return
+    settle_with_note(
+        row,
+        DispatchState.SKIPPED,
+        now,
+        rule=rule,
+        reason=refused.reason,
+        compared=refused.compared,
+    )
+    if refused.consequence is Consequence.EXIT:
+        enrollments.exit_many(
+            [enrollment_id], refused.exit_reason, now, rule=rule, compared=refused.compared
         )
 
 

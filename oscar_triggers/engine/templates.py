@@ -57,7 +57,10 @@ def publish(
         template = Template.objects.select_for_update().get(pk=template.pk)
         if template.owner != owner and not take_over:
             raise TemplateError([_owned_elsewhere(template)])
-        Template.objects.filter(pk=template.pk).update(name=name, owner=owner)
+        if source.language == preferred([source.language, *languages(key)], ""):
+            # Staff read it in lists: it is called as in the shop's own language.
+            template.name = name
+        Template.objects.filter(pk=template.pk).update(name=template.name, owner=owner)
         live_version = _latest(template.pk, source.language)
         if live_version is not None and live_version.content_hash == digest:
             return live_version

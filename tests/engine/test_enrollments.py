@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oscar_triggers import events
-from oscar_triggers.engine import enrollments
+from oscar_triggers.engine import enrollments, routing
 from oscar_triggers.models import (
     Decision,
     Enrollment,
@@ -80,6 +80,31 @@ def test_a_wait_counts_from_the_event_and_then_from_the_last_message(
     assert message.settled_at is not None
     assert row.due_at is not None
     assert abs(row.due_at - message.settled_at - timedelta(days=1)) < timedelta(seconds=1)
+
+
+def test_the_next_letter_never_overtakes_the_one_before_it(
+    publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(
+        SEND,
+        wait("first-pause", "1h"),
+        {**SEND, "key": "second"},
+        wait("second-pause", "1h"),
+        {**SEND, "key": "third"},
+        include_waiting=True,
+    )
+    expire(at=now - timedelta(days=3))
+    enrollments_due = now
+    for _hour in range(5):
+        # The first letter is planned but nothing is handed over: mail is down.
+        routing.route(enrollments_due)
+        enrollments.advance(enrollments_due)
+        enrollments_due += timedelta(hours=2)
+    assert Message.objects.count() == 1
+    tick(now + timedelta(hours=11))
+    assert Message.objects.count() == 1
+    tick(now + timedelta(hours=13))
+    assert Message.objects.count() == 2
 
 
 def test_a_branch_goes_one_way_keeps_its_values_and_rejoins(
