@@ -6,6 +6,7 @@ import time
 from random import Random
 from typing import Any
 
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
@@ -64,9 +65,15 @@ class Command(BaseCommand):
 
     def _publish_presets(self) -> None:
         first_time = not Flow.objects.exists()
+        # Where there is an editor, the flow is the editor's; else it lives as files.
+        command = (
+            ("triggers_load_presets", "--publish")
+            if apps.is_installed("wagtail_triggers")
+            else ("triggers_publish", "presets")
+        )
         with self._step("Flows and letters that ship") as step:
             try:
-                call_command("triggers_publish", "presets", stdout=step, stderr=step)
+                call_command(*command, stdout=step, stderr=step)
             except CommandError:
                 if first_time:
                     raise
