@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,8 @@ class TickReport:
     advanced: int = 0
     recovered: int = 0
     handed_over: int = 0
+    #: Whether more is due: the tick gave way after OSCAR_TRIGGERS["TICK_EVERY"] of sending.
+    is_unfinished: bool = False
 
     @property
     def was_idle(self) -> bool:
@@ -44,7 +47,7 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
     routed = _until_empty(lambda: routing.route(moment))
     advanced = _until_empty(lambda: enrollments.advance(moment))
     recovered = outbox.recover(moment)
-    handed_over = _until_empty(lambda: outbox.send_due(moment)) if send else 0
+    handed_over, is_unfinished = _send(moment) if send else (0, False)
     _beat(moment)
     return TickReport(
         at=moment,
@@ -53,6 +56,7 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
         advanced=advanced,
         recovered=recovered,
         handed_over=handed_over,
+        is_unfinished=is_unfinished,
     )
 
 
@@ -61,9 +65,21 @@ def _until_empty(work: Callable[[], int]) -> int:
     for _batch in range(_MOST_BATCHES):
         done = work()
         total += done
-        if done < triggers_settings().batch_size:
+        if not done:
             break
     return total
+
+
+def _send(moment: datetime) -> tuple[int, bool]:
+    """Send what is due, but not for so long that orders, events and dead workers would wait."""
+    total = 0
+    until = time.monotonic() + triggers_settings().tick_every.total_seconds()
+    while time.monotonic() < until:
+        done = outbox.send_due(moment)
+        total += done
+        if not done:
+            return total, False
+    return total, True
 
 
 def _beat(moment: datetime) -> None:

@@ -94,21 +94,13 @@ def snapshots_of(rows: Sequence[Enrollment]) -> dict[int, Subject]:
 
 
 def advance(now: datetime, *, limit: int | None = None) -> int:
-    """Move a batch of due enrollments as far as they can go; return how many were looked at."""
+    """Move a batch of due enrollments as far as they can go; return how many were looked at.
+
+    Those whose worker died are moved one by one, after all others.
+    """
     general = triggers_settings()
-    me = worker.name()
-    not_live = f"(SELECT id FROM {Flow._meta.db_table} WHERE state <> %s)"  # noqa: S608 - our own table
-    ids = lease(
-        Enrollment,
-        where=f"state = %s AND due_at <= %s AND flow_id NOT IN {not_live} "
-        "AND (leased_until IS NULL OR leased_until < %s)",
-        params=[EnrollmentState.ACTIVE.value, now, FlowState.LIVE.value, now],
-        order_by="due_at, id",
-        owner=me,
-        until=now + general.lease_for,
-        limit=limit or general.batch_size,
-        assignments="crashes = crashes + 1",
-    )
+    ids = _lease_due(now, "crashes = 0", limit or general.batch_size)
+    ids = ids or _lease_due(now, "crashes > 0", 1)
     if not ids:
         return 0
     rows = list(Enrollment.objects.filter(pk__in=ids).select_related("contact", "flow", "version"))
@@ -116,6 +108,21 @@ def advance(now: datetime, *, limit: int | None = None) -> int:
     _hold(poisoned, "crashed", {"crashes": general.max_crashes}, now)
     _advance_rows([row for row in rows if row not in poisoned], now)
     return len(ids)
+
+
+def _lease_due(now: datetime, crashes: str, limit: int) -> list[int]:
+    not_live = f"(SELECT id FROM {Flow._meta.db_table} WHERE state <> %s)"  # noqa: S608 - our own table
+    return lease(
+        Enrollment,
+        where=f"state = %s AND due_at <= %s AND flow_id NOT IN {not_live} "
+        f"AND (leased_until IS NULL OR leased_until < %s) AND {crashes}",
+        params=[EnrollmentState.ACTIVE.value, now, FlowState.LIVE.value, now],
+        order_by="due_at, id",
+        owner=worker.name(),
+        until=now + triggers_settings().lease_for,
+        limit=limit,
+        assignments="crashes = crashes + 1",
+    )
 
 
 def _advance_rows(rows: list[Enrollment], now: datetime) -> None:

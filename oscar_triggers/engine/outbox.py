@@ -15,10 +15,12 @@ from .preparing import prepare
 def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | None = None) -> int:
     """Lease a batch of due dispatches, prepare it and hand it over; return its size.
 
-    With `ids`, only those of them that are due are taken.
+    With `ids`, only those of them that are due are taken. What was in the hands of a worker that
+    died is taken alone, after all others: so it is found out who killed it.
     """
     me = worker.name()
-    leased = _lease(now, me, limit or triggers_settings().batch_size, ids)
+    leased = _lease(now, me, limit or triggers_settings().batch_size, ids, "crashes = 0")
+    leased = leased or _lease(now, me, 1, ids, "crashes > 0")
     if not leased:
         return 0
     rows = list(
@@ -33,20 +35,27 @@ def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | No
 
 
 def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
-    """Return the ids of up to `most` due dispatches, cut into batches for separate workers."""
+    """Return the ids of up to `most` due dispatches, cut into batches for separate workers.
+
+    What was in the hands of a worker that died is a batch of its own.
+    """
     size = triggers_settings().batch_size
-    ids = list(
+    due = list(
         Dispatch.objects.filter(
             state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
         )
         .order_by("lane", "due_at", "pk")
-        .values_list("pk", flat=True)[:most]
+        .values_list("pk", "crashes")[:most]
     )
-    return [ids[start : start + size] for start in range(0, len(ids), size)]
+    ids = [pk for pk, crashes in due if not crashes]
+    chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+    return chunks + [[pk] for pk, crashes in due if crashes]
 
 
-def _lease(now: datetime, me: str, limit: int, ids: Sequence[int] | None) -> list[int]:
-    where = "state IN (%s, %s) AND due_at <= %s"
+def _lease(
+    now: datetime, me: str, limit: int, ids: Sequence[int] | None, crashes: str
+) -> list[int]:
+    where = f"state IN (%s, %s) AND due_at <= %s AND {crashes}"
     params: list[object] = [DispatchState.PLANNED.value, DispatchState.RETRY.value, now]
     if ids is not None:
         where += f" AND id IN ({', '.join(str(int(pk)) for pk in ids) or 'NULL'})"

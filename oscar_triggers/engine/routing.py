@@ -26,19 +26,11 @@ def route(now: datetime, *, limit: int | None = None) -> int:
     """Route a batch of unrouted journal entries to listeners and flows; return their number.
 
     An entry whose event cannot be read any more is set aside with an error, never dropped. A
-    batch that fails whole is tried entry by entry, so that one bad entry spares the others.
+    batch that fails whole is tried entry by entry, and so is one whose worker died, so that one
+    bad entry spares the others.
     """
-    ids = lease(
-        JournalEntry,
-        where="routed_at IS NULL AND crashes < %s AND (leased_until IS NULL OR leased_until < %s)",
-        params=[triggers_settings().max_crashes, now],
-        order_by="id",
-        owner=worker.name(),
-        until=now + triggers_settings().lease_for,
-        limit=limit or triggers_settings().batch_size,
-        # Counted before the work: an entry that kills its worker is set aside in the end.
-        assignments="crashes = crashes + 1",
-    )
+    ids = _lease(now, "crashes = 0", limit or triggers_settings().batch_size)
+    ids = ids or _lease(now, "crashes > 0", 1)
     if not ids:
         return 0
     entries = list(JournalEntry.objects.filter(pk__in=ids).order_by("pk"))
@@ -51,13 +43,30 @@ def route(now: datetime, *, limit: int | None = None) -> int:
     return len(entries)
 
 
+def _lease(now: datetime, crashes: str, limit: int) -> list[int]:
+    return lease(
+        JournalEntry,
+        where="routed_at IS NULL AND crashes < %s AND (leased_until IS NULL OR leased_until < %s) "
+        f"AND {crashes}",
+        params=[triggers_settings().max_crashes, now],
+        order_by="id",
+        owner=worker.name(),
+        until=now + triggers_settings().lease_for,
+        limit=limit,
+        # Counted before the work: an entry that kills its worker is set aside in the end.
+        assignments="crashes = crashes + 1",
+    )
+
+
 def _route_alone(entry: JournalEntry, now: datetime) -> None:
     try:
         _route_entries([entry], now)
     except Exception as error:
         logger.exception("Journal entry %s cannot be routed.", entry.pk)
         JournalEntry.objects.filter(pk=entry.pk).update(
-            error=f"{type(error).__name__}"[:500], leased_until=None
+            error=f"{type(error).__name__}"[:500],
+            # Tried again by a later tick, not by this one.
+            leased_until=now + triggers_settings().tick_every,
         )
 
 

@@ -23,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Offer --once and --every."""
-        parser.add_argument("--once", action="store_true", help="Tick once and stop (for cron).")
+        parser.add_argument(
+            "--once", action="store_true", help="Do what is due and stop (for cron)."
+        )
         parser.add_argument(
             "--every",
             type=float,
@@ -35,7 +37,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Tick."""
         if options["once"]:
-            self._say(clockwork.tick())
+            while self._tick_has_more():
+                pass
             return
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,13 +46,20 @@ class Command(BaseCommand):
         self.stdout.write(f"Ticking every {options['every']:g} s. Stop with Ctrl-C.")
         while not stopping.is_set():
             close_old_connections()
+            has_more = False
             try:
-                self._say(clockwork.tick())
+                has_more = self._tick_has_more()
             except DatabaseError:
                 # The database may be restarting: nothing is lost, the next tick goes on.
                 logger.exception("The tick failed; trying again in %g s.", options["every"])
-            stopping.wait(options["every"])
+            if not has_more:
+                stopping.wait(options["every"])
         self.stdout.write("Stopped.")
+
+    def _tick_has_more(self) -> bool:
+        report = clockwork.tick()
+        self._say(report)
+        return report.is_unfinished
 
     def _say(self, report: clockwork.TickReport) -> None:
         if not report.was_idle:

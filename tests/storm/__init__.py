@@ -1,0 +1,1 @@
+"""Storms: many real processes against one database, with the power cut in the middle."""

@@ -1,0 +1,100 @@
+"""Starting, watching and killing the processes of a storm."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """A Python program in a process group of its own; what it says is kept in a file."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.arguments = list(arguments)
+        self.environment = dict(environment)
+        self.log = log
+        self.start()
+
+    def start(self) -> None:
+        """Start it (anew)."""
+        with self.log.open("ab") as out:
+            self._popen = subprocess.Popen(
+                [sys.executable, *self.arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        """Return what it printed."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether it lives."""
+        return self._popen.poll() is None
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end (seconds) and return its exit code; raises TimeoutExpired."""
+        return self._popen.wait(timeout)
+
+    def kill(self) -> None:
+        """Cut the power of the whole group: SIGKILL."""
+        self._signal(signal.SIGKILL)
+        self._popen.wait()
+
+    def stop(self, timeout: float = 15) -> None:
+        """Ask it to stop; kill it when it does not."""
+        if self.is_running:
+            self._popen.terminate()
+            try:
+                self._popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._signal(signal.SIGKILL)  # children that a dead parent left behind
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._popen.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+@contextmanager
+def running(processes: Sequence[Process]) -> Iterator[None]:
+    """Have processes running, and none left afterwards."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.stop(0)
+
+
+def wait_until(
+    truth: Callable[[], bool], timeout: float, what: str, *, pause: float = 0.2
+) -> float:
+    """Wait until something is true (seconds); return how long; raises AssertionError."""
+    started = time.monotonic()
+    while not truth():
+        waited = time.monotonic() - started
+        assert waited < timeout, f"{what}: not within {timeout:g} s"
+        time.sleep(pause)
+    return time.monotonic() - started
