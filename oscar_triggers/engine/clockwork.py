@@ -74,12 +74,11 @@ def _send(moment: datetime) -> tuple[int, bool]:
     """Send what is due, but not for so long that orders, events and dead workers would wait."""
     total = 0
     until = time.monotonic() + triggers_settings().tick_every.total_seconds()
-    while time.monotonic() < until:
+    while True:
         done = outbox.send_due(moment)
         total += done
-        if not done:
-            return total, False
-    return total, True
+        if not done or time.monotonic() >= until:
+            return total, bool(done)
 
 
 def _beat(moment: datetime) -> None:

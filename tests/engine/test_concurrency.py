@@ -27,7 +27,7 @@ from oscar_triggers.models import (
 )
 from oscar_triggers.snapshots import Person
 
-from .conftest import SEND, wait
+from .conftest import SEND
 
 pytestmark = pytest.mark.django_db
 
