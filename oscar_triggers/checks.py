@@ -7,6 +7,7 @@ They read settings and what is installed, never the database: the first `migrate
 from __future__ import annotations
 
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata, util
 from typing import Any
@@ -158,14 +159,19 @@ def check_mail(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _smtp_timeouts() -> Iterator[tuple[str, Any]]:
-    # Django 6.1 brought MAILERS, which replaces the EMAIL_… settings.
-    mailers = getattr(settings, "MAILERS", None) if django.VERSION >= (6, 1) else None
-    if mailers:
-        for alias, mailer in mailers.items():
+    """Yield what names Django's SMTP backend, with its timeout; ours has one of its own."""
+    # Django 6.1 brought MAILERS; beside it the EMAIL_… settings cannot even be asked for.
+    if django.VERSION >= (6, 1) and hasattr(settings, "MAILERS"):
+        for alias, mailer in settings.MAILERS.items():
             if str(mailer.get("BACKEND", _SMTP)).startswith(_SMTP):
                 yield f"MAILERS[{alias!r}]", mailer.get("OPTIONS", {}).get("timeout")
-    elif settings.EMAIL_BACKEND.startswith((_SMTP, "oscar_triggers.")):
-        yield "EMAIL_BACKEND", settings.EMAIL_TIMEOUT
+        return
+    with warnings.catch_warnings():
+        # Django has said already that they are deprecated.
+        warnings.simplefilter("ignore")
+        backend, timeout = settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT
+    if backend.startswith(_SMTP):
+        yield "EMAIL_BACKEND", timeout
 
 
 @register(TAG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,11 +102,21 @@ def use_sink(settings: Any, sink: SmtpSink) -> None:
 def use_backend(settings: Any, backend: str, **options: Any) -> None:
     """Send Django's mail through a backend; options are host, port, timeout and the like.
 
-    Django 6.1 has MAILERS, and ignores the EMAIL_* settings where it is set.
+    Django 6.1 has MAILERS, and no EMAIL_* settings where it is set.
     """
     if django.VERSION >= (6, 1):
         settings.MAILERS = {"default": {"BACKEND": backend, "OPTIONS": options}}
-        return
-    settings.EMAIL_BACKEND = backend
-    for name, value in options.items():
-        setattr(settings, f"EMAIL_{name.upper()}", value)
+    else:
+        use_email_settings(settings, backend, **options)
+
+
+def use_email_settings(settings: Any, backend: str, **options: Any) -> None:
+    """Send Django's mail through a backend as a project says it that knows no MAILERS yet."""
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    with warnings.catch_warnings():
+        # The very point: Django 6.1 says that they are deprecated.
+        warnings.simplefilter("ignore")
+        settings.EMAIL_BACKEND = backend
+        for name, value in options.items():
+            setattr(settings, f"EMAIL_{name.upper()}", value)

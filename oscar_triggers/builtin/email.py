@@ -118,16 +118,17 @@ class _Post:
         if not parcel.to.isascii():
             detail = "Mailboxes beyond ASCII are not supported."
             return answers.receipt(parcel, Outcome.REFUSED, detail, provider=self.provider)
+        try:
+            self._connection()
+        except Exception as error:  # noqa: BLE001 - settings that make no backend, say
+            return self._not_reached(parcel, error)
         letter = self._write(parcel)
         for is_last_try in (False, True):
             was_open = self._is_talking()
             try:
                 self._open()
             except Exception as error:  # noqa: BLE001 - nothing was handed over
-                self.close()
-                self.unreachable = True
-                detail = f"No connection: {type(error).__name__} {error}"
-                return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
+                return self._not_reached(parcel, error)
             try:
                 return self._send(parcel, letter)
             except (smtplib.SMTPException, OSError) as error:
@@ -146,6 +147,12 @@ class _Post:
                     detail = "The server closed the connection."
                     return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
         raise AssertionError("both tries return")
+
+    def _not_reached(self, parcel: Parcel, error: Exception) -> Receipt:
+        self.close()
+        self.unreachable = True
+        detail = f"No connection: {type(error).__name__} {error}"
+        return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
 
     def _connection(self) -> BaseEmailBackend:
         """Return the project's backend, made once and not yet talking to anybody."""

@@ -1,7 +1,7 @@
 """An SMTP backend that takes letters as ready bytes: nothing is built or parsed at the sending.
 
-Opt in with `EMAIL_BACKEND = "oscar_triggers.builtin.smtp.EmailBackend"` (or MAILERS on Django
-6.1). Every other mail of the project goes through it as through Django's own.
+Opt in with `EMAIL_BACKEND = "oscar_triggers.builtin.smtp.EmailBackend"`, or on Django 6.1 with
+that BACKEND in MAILERS. Every other mail of the project goes through it as through Django's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import smtplib
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.mail.backends import smtp
 
@@ -33,12 +32,14 @@ class Answer:
 class EmailBackend(smtp.EmailBackend):
     """Django's SMTP backend, which also sends ready bytes, pipelined where the server can."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    #: Whether the whole text of the letter in hand has left: from then on it may arrive.
+    content_left = False
+
+    def open(self) -> bool | None:
+        """Open a connection that never waits for ever, and return what Django's backend does."""
         if self.timeout is None:
             self.timeout = DEFAULT_TIMEOUT
-        #: Whether the whole text of the letter in hand has left: from then on it may arrive.
-        self.content_left = False
+        return super().open()
 
     def send_ready(self, sender: str, recipient: str, data: bytes) -> Answer:
         """Hand over one letter on the open connection and return the server's answer.

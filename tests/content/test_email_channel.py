@@ -7,22 +7,25 @@ import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import django
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from django.core import mail
-from django.test import override_settings
 
 from oscar_triggers import channels
 from oscar_triggers.builtin.email import EmailChannel, LetterMessage
 from oscar_triggers.channels import Outcome, Parcel, Receipt
-from oscar_triggers.content import rendering, wire
+from oscar_triggers.content import headers, rendering, wire
 from tests.content.letters import compiled, in_column, parsed, part, values
+from tests.mail import use_backend, use_email_settings
 
 OURS = "oscar_triggers.builtin.smtp.EmailBackend"
 DJANGOS = "django.core.mail.backends.smtp.EmailBackend"
+LONG_BASE = "https://a-shop-with-a-very-long-name-indeed.department.example"
 LONG_URL = f"<https://shop.example/{'x' * 120}>"
 
 
@@ -108,10 +111,7 @@ def server(backend: str, settings: Any) -> Iterator[Server]:
     controller.start()
     running.port = controller.port
     running.connections = 0
-    settings.EMAIL_BACKEND = backend
-    settings.EMAIL_HOST = "127.0.0.1"
-    settings.EMAIL_PORT = running.port
-    settings.EMAIL_TIMEOUT = 2
+    use_backend(settings, backend, host="127.0.0.1", port=running.port, timeout=2)
     try:
         yield running
     finally:
@@ -124,14 +124,15 @@ LETTER = compiled(
 )
 
 
-def parcel(number: int = 1, to: str = "anna@mail.example") -> Parcel:
+def parcel(number: int = 1, to: str = "anna@mail.example", **more: str) -> Parcel:
     """Return a letter for somebody."""
     given = values(contact={"first_name": "Анна"})
     filled = rendering.fill(LETTER, given, language="ru", time_zone="")
-    headers = {
+    fields = {
         "Message-ID": f"<m{number}@shop.example>",
         "Date": "Sat, 05 Dec 2026 10:00:00 +0000",
         "List-Unsubscribe": LONG_URL,
+        **more,
     }
     return Parcel(
         dispatch_id=number,
@@ -141,11 +142,11 @@ def parcel(number: int = 1, to: str = "anna@mail.example") -> Parcel:
         subject=filled.subject,
         text=filled.text,
         html=filled.html,
-        headers=headers,
+        headers=fields,
         raw=lambda: wire.wire_bytes(
             LETTER,
             given,
-            headers,
+            fields,
             from_="Лавка <shop@shop.example>",
             to=to,
             reply_to="Mary <mary@shop.example>",
@@ -177,6 +178,53 @@ def test_a_letter_arrives_as_it_was_written(server: Server) -> None:
     assert part(message, "plain") == parcel().text.rstrip("\n")
     assert f"\r\nList-Unsubscribe: {LONG_URL}\r\n".encode() in raw
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
+
+
+@pytest.mark.parametrize("base_url", ["https://shop.example", "https://лавка.рф", LONG_BASE])
+def test_the_unsubscribe_header_arrives_on_one_line_and_not_encoded(
+    server: Server, base_url: str
+) -> None:
+    public_id = "AbCdEfGhIjKlMnOpQrStU_"
+    fields = headers.letter_headers(
+        stream="promotional",
+        public_id=public_id,
+        base_url=base_url,
+        date=datetime(2026, 12, 5, 10, tzinfo=UTC),
+        topic="offers",
+    )
+    send(parcel(**fields))
+    head = server.received[0][2].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    [line] = [line for line in head if line.startswith(b"List-Unsubscribe:")]
+    assert line.startswith(b"List-Unsubscribe: <https://")
+    assert line.endswith(f"{public_id}/>".encode())
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in head
+
+
+def test_a_project_that_knows_no_mailers_yet_sends_all_the_same(
+    server: Server, backend: str, settings: Any
+) -> None:
+    use_email_settings(settings, backend, host="127.0.0.1", port=server.port, timeout=2)
+    [receipt] = send(parcel())
+    assert receipt.outcome is Outcome.SENT, receipt
+    assert receipt.provider == backend
+    assert len(server.received) == 1
+
+
+def test_mail_settings_that_cannot_work_are_one_failure_and_the_rest_untouched(
+    settings: Any,
+) -> None:
+    use_backend(settings, "no.such.Backend")
+    receipts = send(parcel(1), parcel(2))
+    assert [receipt.outcome for receipt in receipts] == [Outcome.FAILED, Outcome.UNTOUCHED]
+    assert "No connection" in receipts[0].detail
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="MAILERS came with Django 6.1")
+def test_a_project_without_a_default_mailer_is_told(settings: Any) -> None:
+    settings.MAILERS = {}
+    [receipt] = send(parcel())
+    assert receipt.outcome is Outcome.FAILED
+    assert "MailerDoesNotExist" in receipt.detail
 
 
 def test_our_backend_sends_the_ready_bytes(server: Server, backend: str) -> None:
@@ -268,9 +316,9 @@ def test_a_server_that_hangs_up_after_the_text_leaves_a_doubt(server: Server) ->
 
 
 def test_a_server_that_goes_silent_after_the_text_leaves_a_doubt(
-    server: Server, settings: Any
+    server: Server, backend: str, settings: Any
 ) -> None:
-    settings.EMAIL_TIMEOUT = 0.3
+    use_backend(settings, backend, host="127.0.0.1", port=server.port, timeout=0.3)
     server.silence = 2
     [receipt] = send(parcel())
     assert receipt.outcome is Outcome.UNKNOWN
@@ -282,8 +330,7 @@ def test_nobody_at_home_is_one_failure_and_the_rest_untouched(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings.EMAIL_BACKEND = backend
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    use_backend(settings, backend, host="127.0.0.1", port=port)
     with caplog.at_level(logging.DEBUG):
         receipts = send(parcel(1), parcel(2), parcel(3))
     outcomes = [receipt.outcome for receipt in receipts]
@@ -291,8 +338,10 @@ def test_nobody_at_home_is_one_failure_and_the_rest_untouched(
     assert "anna" not in caplog.text
 
 
-def test_a_silent_server_is_not_waited_for_without_end(server: Server, settings: Any) -> None:
-    settings.EMAIL_TIMEOUT = None
+def test_a_silent_server_is_not_waited_for_without_end(
+    server: Server, backend: str, settings: Any
+) -> None:
+    use_backend(settings, backend, host="127.0.0.1", port=server.port, timeout=None)
     channel = EmailChannel()
     assert channel.send_many([parcel()])[0].outcome is Outcome.SENT
     connection: Any = channel._post.connection
@@ -300,8 +349,8 @@ def test_a_silent_server_is_not_waited_for_without_end(server: Server, settings:
     channel.close()
 
 
-@override_settings(EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend")
-def test_any_backend_gets_a_standard_message() -> None:
+def test_any_backend_gets_a_standard_message(settings: Any) -> None:
+    use_backend(settings, "django.core.mail.backends.locmem.EmailBackend")
     [receipt] = send(parcel())
     assert receipt.outcome is Outcome.SENT
     [message] = mail.outbox
@@ -311,8 +360,8 @@ def test_any_backend_gets_a_standard_message() -> None:
     assert message.extra_headers["List-Unsubscribe"] == LONG_URL
 
 
-@override_settings(EMAIL_BACKEND="anymail.backends.test.EmailBackend")
-def test_a_provider_behind_anymail_gets_tags_and_returns_its_id() -> None:
+def test_a_provider_behind_anymail_gets_tags_and_returns_its_id(settings: Any) -> None:
+    use_backend(settings, "anymail.backends.test.EmailBackend")
     [receipt] = send(parcel())
     assert receipt.outcome is Outcome.SENT
     assert receipt.provider_id
@@ -344,7 +393,6 @@ class BrokenBackend(_Broken):
     """Raises what a test wants."""
 
 
-@override_settings(EMAIL_BACKEND="tests.content.test_email_channel.BrokenBackend")
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
@@ -353,7 +401,10 @@ class BrokenBackend(_Broken):
         (ValueError("bad header"), Outcome.FAILED),
     ],
 )
-def test_a_backend_that_raises_never_raises_through(error: Exception, outcome: Outcome) -> None:
+def test_a_backend_that_raises_never_raises_through(
+    error: Exception, outcome: Outcome, settings: Any
+) -> None:
+    use_backend(settings, "tests.content.test_email_channel.BrokenBackend")
     BrokenBackend.error = error
     receipts = send(parcel(1), parcel(2))
     assert [receipt.outcome for receipt in receipts] == [outcome, outcome]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import django
 import pytest
 from django.core import checks as django_checks
 from django.core.management import call_command
@@ -25,6 +26,7 @@ from oscar_triggers.models import (
     Pulse,
 )
 from oscar_triggers.snapshots import Person
+from tests.mail import use_backend, use_email_settings
 from tests.policy.rows import enroll, make_flow, plan_message
 
 COMPLETE = {
@@ -41,7 +43,7 @@ SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 def found(**overrides: Any) -> set[str]:
     """Return the ids of what the checks say with these settings."""
-    given = {"OSCAR_TRIGGERS": COMPLETE, "EMAIL_TIMEOUT": 20, **overrides}
+    given = {"OSCAR_TRIGGERS": COMPLETE, **overrides}
     with override_settings(**given):
         messages = django_checks.run_checks(tags=[checks.TAG])
     return {str(message.id).removeprefix("oscar_triggers.") for message in messages}
@@ -89,9 +91,27 @@ def test_a_shop_on_the_desk_needs_no_https() -> None:
     assert found(OSCAR_TRIGGERS=with_options(BASE_URL="http://localhost:8000")) == set()
 
 
-def test_a_mail_server_without_a_timeout_is_named() -> None:
-    assert found(EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=None) == {"W010"}
-    assert found(EMAIL_BACKEND=SMTP, EMAIL_TIMEOUT=20) == set()
+@pytest.mark.parametrize("use", [use_backend, use_email_settings])
+def test_a_mail_server_without_a_timeout_is_named(settings: Any, use: Callable[..., None]) -> None:
+    use(settings, SMTP, host="127.0.0.1", timeout=None)
+    assert found() == {"W010"}
+    use(settings, SMTP, host="127.0.0.1", timeout=20)
+    assert found() == set()
+
+
+def test_our_mail_backend_has_a_timeout_of_its_own(settings: Any) -> None:
+    use_backend(settings, "oscar_triggers.builtin.smtp.EmailBackend", timeout=None)
+    assert found() == set()
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="MAILERS came with Django 6.1")
+def test_every_mailer_without_a_timeout_is_named(settings: Any) -> None:
+    settings.MAILERS = {
+        "default": {"OPTIONS": {"host": "127.0.0.1", "timeout": 20}},
+        "bulk": {"OPTIONS": {"host": "127.0.0.1"}},
+    }
+    [said] = checks.check_mail()
+    assert "MAILERS['bulk']" in said.msg
 
 
 def test_a_shop_without_basket_middleware_or_addresses_is_told(settings: Any) -> None:
@@ -145,7 +165,7 @@ def test_another_package_that_calls_itself_mjml_is_named(
 def doctor(*arguments: str) -> tuple[int, str]:
     """Return the exit code and what the doctor says."""
     out = StringIO()
-    with override_settings(OSCAR_TRIGGERS=COMPLETE, EMAIL_TIMEOUT=20):
+    with override_settings(OSCAR_TRIGGERS=COMPLETE):
         try:
             call_command("triggers_doctor", *arguments, stdout=out, no_color=True)
         except SystemExit as leaving:
