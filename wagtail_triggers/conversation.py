@@ -17,8 +17,6 @@ from oscar_triggers.models import Dispatch, Enrollment, Message
 
 from .outline import Line, outline
 
-CTX = "triggers"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -55,7 +53,9 @@ def letter_parts(message: Message, dispatches: Sequence[Dispatch]) -> Parts:
     if letter is None:
         return Parts(
             letter=None,
-            missing=pgettext(CTX, "It was never written, or what it said has been erased since."),
+            missing=pgettext(
+                "triggers", "It was never written, or what it said has been erased since."
+            ),
         )
     return Parts(letter=letter, headers=tuple(_headers(message, letter, dispatches)))
 

@@ -14,8 +14,6 @@ from oscar_triggers.models import Flow, FlowState
 
 from .compiler import Draft, to_definition
 
-CTX = "triggers"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
@@ -34,25 +32,33 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
     if running.exists():
         return Forecast(
             sentences=(
-                pgettext(CTX, "This flow runs already; publishing changes its text only."),
-                pgettext(CTX, "People on their way finish the version that they began with."),
+                pgettext("triggers", "This flow runs already; publishing changes its text only."),
+                pgettext(
+                    "triggers", "People on their way finish the version that they began with."
+                ),
             )
         )
     try:
         definition = to_definition(draft)
         if not definition.trigger:
             return Forecast(
-                sentences=(pgettext(CTX, "Choose what starts the flow, and save the draft."),)
+                sentences=(
+                    pgettext("triggers", "Choose what starts the flow, and save the draft."),
+                )
             )
         waiting = flows.entry_preview(definition, now)
         about = events.registry.get(definition.trigger).about_type
     except (UnknownKind, InvalidOptions):
         return Forecast(
-            sentences=(pgettext(CTX, "Complete what starts the flow to see what waits now."),)
+            sentences=(
+                pgettext("triggers", "Complete what starts the flow to see what waits now."),
+            )
         )
     if waiting is None:
         return Forecast(
-            sentences=(pgettext(CTX, "Only what happens after publishing starts this flow."),)
+            sentences=(
+                pgettext("triggers", "Only what happens after publishing starts this flow."),
+            )
         )
     sentences = [_recent(about, waiting.recent)]
     if waiting.recent:
@@ -67,29 +73,31 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
 
 def _recent(about: str, count: int) -> str:
     if about == "basket":
-        text = npgettext(CTX, "%(count)d basket waits now.", "%(count)d baskets wait now.", count)
+        text = npgettext(
+            "triggers", "%(count)d basket waits now.", "%(count)d baskets wait now.", count
+        )
     else:
-        text = npgettext(CTX, "%(count)d waits now.", "%(count)d wait now.", count)
+        text = npgettext("triggers", "%(count)d waits now.", "%(count)d wait now.", count)
     return text % {"count": count}
 
 
 def _entering(included: bool) -> str:
     if included:
-        return pgettext(CTX, "They enter this flow within minutes of publishing it.")
-    return pgettext(CTX, "They do not enter, because “take in what already waits” is off.")
+        return pgettext("triggers", "They enter this flow within minutes of publishing it.")
+    return pgettext("triggers", "They do not enter, because “take in what already waits” is off.")
 
 
 def _too_old(about: str, count: int) -> str:
     if about == "basket":
         text = npgettext(
-            CTX,
+            "triggers",
             "%(count)d basket is too old and never gets a letter.",
             "%(count)d baskets are too old and never get a letter.",
             count,
         )
     else:
         text = npgettext(
-            CTX,
+            "triggers",
             "%(count)d is too old and never gets a letter.",
             "%(count)d are too old and never get a letter.",
             count,

@@ -17,8 +17,6 @@ from oscar_triggers.models import Flow, FlowState
 from .models import FlowDraft, TemplateDraft
 from .usage import running_template_uses
 
-CTX = "triggers"
-
 
 def refuse_deleting(request: HttpRequest, instances: Iterable[Any]) -> HttpResponse | None:
     """Send back who deletes a running flow, or a template that one sends."""
@@ -49,7 +47,8 @@ def _deleting(draft: Any) -> list[str]:
     ):
         return [
             pgettext(
-                CTX, "“%(flow)s” is running. Unpublish it first; that lets everybody on it out."
+                "triggers",
+                "“%(flow)s” is running. Unpublish it first; that lets everybody on it out.",
             )
             % {"flow": draft.name}
         ]
@@ -64,7 +63,7 @@ def _used(draft: TemplateDraft) -> list[str]:
         return []
     return [
         pgettext(
-            CTX,
+            "triggers",
             "“%(template)s” is sent by %(flows)s. Choose another template there and publish, "
             "or unpublish the flow first.",
         )

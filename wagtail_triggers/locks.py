@@ -11,8 +11,6 @@ from django.utils.html import format_html
 from django.utils.translation import pgettext, pgettext_lazy
 from wagtail.locks import BaseLock
 
-CTX = "triggers"
-
 
 class FileLock(BaseLock):
     """The text is kept in a file; the editor only reads it until someone takes it over."""
@@ -29,7 +27,8 @@ class FileLock(BaseLock):
     def get_message(self, user: Any) -> str:
         """Say why it is locked, with the way out for those who may take it."""
         said = pgettext(
-            CTX, "This is kept in a file and published from there, so it can only be read here."
+            "triggers",
+            "This is kept in a file and published from there, so it can only be read here.",
         )
         if not user.has_perm(self.permission):
             return said
@@ -39,16 +38,16 @@ class FileLock(BaseLock):
             'data-action="w-action#post" data-w-action-url-value="{}">{}</button></span>',
             said,
             reverse(self.take_over_url_name, args=[quote(self.object.key)]),
-            pgettext(CTX, "Take over, and edit it here from now on"),
+            pgettext("triggers", "Take over, and edit it here from now on"),
         )
 
     def get_locked_by(self, user: Any) -> str:
         """Say what holds it."""
-        return pgettext(CTX, "Kept in a file")
+        return pgettext("triggers", "Kept in a file")
 
     def get_description(self, user: Any) -> str:
         """Say what that means."""
-        return pgettext(CTX, "Changes come from the file until someone takes it over.")
+        return pgettext("triggers", "Changes come from the file until someone takes it over.")
 
 
 class UnknownKindLock(BaseLock):
@@ -65,11 +64,11 @@ class UnknownKindLock(BaseLock):
     def get_message(self, user: Any) -> str:
         """Name what is missing."""
         return pgettext_lazy(
-            CTX,
+            "triggers",
             "This flow uses %(kinds)s, which no installed app provides. "
             "Install the app again, or delete the flow and write a new one.",
         ) % {"kinds": ", ".join(self.kinds)}
 
     def get_locked_by(self, user: Any) -> str:
         """Say what holds it."""
-        return pgettext(CTX, "Something it uses is not installed")
+        return pgettext("triggers", "Something it uses is not installed")

@@ -24,8 +24,6 @@ from .checking import draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast
 
-CTX = "triggers"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -138,7 +136,7 @@ def _shown(option: Any, value: Any, templates: dict[str, str]) -> str:
     if choices is not None:
         return str(dict(choices()).get(value, value))
     if option.metadata.get("format") == "voucher" and "percent" in value:
-        return pgettext(CTX, "%(percent)s %% off, good for %(time)s") % {
+        return pgettext("triggers", "%(percent)s %% off, good for %(time)s") % {
             "percent": value["percent"],
             "time": duration_in_words(str(value.get("valid", "0s"))),
         }
@@ -146,7 +144,7 @@ def _shown(option: Any, value: Any, templates: dict[str, str]) -> str:
         return ", ".join(f"{name} {item}" for name, item in value.items())
     if isinstance(value, str) and "timedelta" in str(option.type):
         return duration_in_words(value)
-    return pgettext(CTX, "yes") if value is True else str(value)
+    return pgettext("triggers", "yes") if value is True else str(value)
 
 
 def duration_in_words(text: str) -> str:
@@ -154,10 +152,10 @@ def duration_in_words(text: str) -> str:
     parts = split_duration(parse_duration(text))
     count = parts["amount"]
     forms = {
-        "d": npgettext(CTX, "%(count)d day", "%(count)d days", count),
-        "h": npgettext(CTX, "%(count)d hour", "%(count)d hours", count),
-        "m": npgettext(CTX, "%(count)d minute", "%(count)d minutes", count),
-        "s": npgettext(CTX, "%(count)d second", "%(count)d seconds", count),
+        "d": npgettext("triggers", "%(count)d day", "%(count)d days", count),
+        "h": npgettext("triggers", "%(count)d hour", "%(count)d hours", count),
+        "m": npgettext("triggers", "%(count)d minute", "%(count)d minutes", count),
+        "s": npgettext("triggers", "%(count)d second", "%(count)d seconds", count),
     }
     return forms[parts["unit"]] % {"count": count}
 
@@ -174,7 +172,7 @@ def _said(problem: Any, definition: FlowDefinition) -> str:
     for number, (step, *_rest) in enumerate(definition.walk(), start=1):
         if problem.where.startswith("steps") and step.key == key and step.kind in steps.registry:
             label = steps.registry.get(step.kind).label or step.kind
-            return pgettext(CTX, "Step %(number)d, %(label)s: %(message)s") % {
+            return pgettext("triggers", "Step %(number)d, %(label)s: %(message)s") % {
                 "number": number,
                 "label": label,
                 "message": problem.message,

@@ -14,7 +14,6 @@ from oscar_triggers.content import context, tags
 from oscar_triggers.models import BasketWatch
 from oscar_triggers.snapshots import About, Subject
 
-CTX = "triggers"
 BASKETS_OFFERED = 10
 #: What a preview never takes from the basket's owner unless the editor may see it.
 PERSONAL = ("contact",)
@@ -39,11 +38,11 @@ def preview_choices() -> list[tuple[str, Any]]:
         .values_list("basket_id", "changed_at")[:BASKETS_OFFERED]
     )
     return [
-        ("", pgettext_lazy(CTX, "Sample data")),
+        ("", pgettext_lazy("triggers", "Sample data")),
         *(
             (
                 f"basket:{basket_id}",
-                pgettext(CTX, "Basket %(number)s, changed %(time)s ago")
+                pgettext("triggers", "Basket %(number)s, changed %(time)s ago")
                 % {"number": basket_id, "time": timesince(changed_at, now, depth=1)},
             )
             for basket_id, changed_at in recent
@@ -70,14 +69,15 @@ def preview_values(chosen: str, language: str, *, personal: bool, now: datetime)
     watch = BasketWatch.objects.filter(basket_id=int(about_id)).select_related("contact").first()
     if watch is None:
         return PreviewValues(
-            values=sample, note=pgettext(CTX, "This basket is gone; sample data is shown.")
+            values=sample, note=pgettext("triggers", "This basket is gone; sample data is shown.")
         )
     (given,) = context.provide_many([_subject(watch, language, now)], now)
     if given.unavailable:
         return PreviewValues(
             values=sample,
             note=pgettext(
-                CTX, "There is nothing to say about this basket any more; sample data is shown."
+                "triggers",
+                "There is nothing to say about this basket any more; sample data is shown.",
             ),
         )
     real = {name: value for name, value in given.values.items() if name not in PERSONAL}

@@ -19,14 +19,12 @@ from .people import PreviewValues, preview_values
 from .permissions import VIEW_PERSONAL_DATA
 from .publishing import letter_source
 
-CTX = "triggers"
-
 LIGHT, DARK, TEXT, MJML = "light", "dark", "text", "mjml"
 MODES = [
-    (LIGHT, pgettext_lazy(CTX, "Light")),
-    (DARK, pgettext_lazy(CTX, "Dark")),
-    (TEXT, pgettext_lazy(CTX, "Plain text")),
-    (MJML, pgettext_lazy(CTX, "MJML source")),
+    (LIGHT, pgettext_lazy("triggers", "Light")),
+    (DARK, pgettext_lazy("triggers", "Dark")),
+    (TEXT, pgettext_lazy("triggers", "Plain text")),
+    (MJML, pgettext_lazy("triggers", "MJML source")),
 ]
 #: An author's HTML shows pictures and styles; it runs nothing and sends nothing anywhere.
 LETTER_POLICY = (
@@ -37,10 +35,10 @@ LETTER_POLICY = (
 SANDBOX_POLICY = f"sandbox; {LETTER_POLICY}"
 
 FIELD_LABELS = {
-    "subject": pgettext_lazy(CTX, "Subject"),
-    "preheader": pgettext_lazy(CTX, "Preheader"),
-    "body": pgettext_lazy(CTX, "Body"),
-    "text": pgettext_lazy(CTX, "Plain text"),
+    "subject": pgettext_lazy("triggers", "Subject"),
+    "preheader": pgettext_lazy("triggers", "Preheader"),
+    "body": pgettext_lazy("triggers", "Body"),
+    "text": pgettext_lazy("triggers", "Plain text"),
 }
 
 _DARK_QUERY = re.compile(r"@media[^{]*prefers-color-scheme\s*:\s*dark[^{]*", re.IGNORECASE)

@@ -19,16 +19,14 @@ from oscar_triggers.models import (
     Owner,
 )
 
-CTX = "triggers"
-
 DRAFT = "draft"
 CHANGED = "changed"
 LABELS: dict[str, Any] = {
-    FlowState.LIVE.value: pgettext_lazy(CTX, "live"),
-    CHANGED: pgettext_lazy(CTX, "live, with changes in draft"),
-    FlowState.PAUSED.value: pgettext_lazy(CTX, "paused"),
-    FlowState.ARCHIVED.value: pgettext_lazy(CTX, "switched off"),
-    DRAFT: pgettext_lazy(CTX, "draft"),
+    FlowState.LIVE.value: pgettext_lazy("triggers", "live"),
+    CHANGED: pgettext_lazy("triggers", "live, with changes in draft"),
+    FlowState.PAUSED.value: pgettext_lazy("triggers", "paused"),
+    FlowState.ARCHIVED.value: pgettext_lazy("triggers", "switched off"),
+    DRAFT: pgettext_lazy("triggers", "draft"),
 }
 
 
@@ -98,5 +96,5 @@ def template_state_label(draft: Any) -> Any:
     if not draft.live:
         return LABELS[DRAFT]
     if draft.has_unpublished_changes:
-        return pgettext_lazy(CTX, "published, with changes in draft")
-    return pgettext_lazy(CTX, "published")
+        return pgettext_lazy("triggers", "published, with changes in draft")
+    return pgettext_lazy("triggers", "published")

@@ -22,8 +22,6 @@ from .viewsets.flows import FlowViewSet
 from .viewsets.messages import MessageViewSet
 from .viewsets.templates import TemplateViewSet
 
-CTX = "triggers"
-
 # First of all: once somebody asked for the model's policy it is too late for another one.
 register_permission_policy(Message, ReadOnlyPolicy(Message))
 
@@ -32,7 +30,7 @@ class TriggersGroup(SnippetViewSetGroup):
     """The menu; other packages add to it by the hook `register_triggers_menu_item`."""
 
     items = (FlowViewSet, TemplateViewSet, MessageViewSet)
-    menu_label = pgettext_lazy(CTX, "Triggers")
+    menu_label = pgettext_lazy("triggers", "Triggers")
     menu_icon = "triggers-flow"
     menu_name = "triggers"
     menu_order = 200
@@ -72,11 +70,11 @@ def register_permissions() -> QuerySet[Permission]:
 def register_log_actions(actions: LogActionRegistry) -> None:
     """Name what the history of a flow or template may hold beside Wagtail's own actions."""
     said: dict[str, tuple[Any, Any]] = {
-        "pause": (pgettext_lazy(CTX, "Pause"), pgettext_lazy(CTX, "Paused")),
-        "resume": (pgettext_lazy(CTX, "Resume"), pgettext_lazy(CTX, "Resumed")),
+        "pause": (pgettext_lazy("triggers", "Pause"), pgettext_lazy("triggers", "Paused")),
+        "resume": (pgettext_lazy("triggers", "Resume"), pgettext_lazy("triggers", "Resumed")),
         "take_over": (
-            pgettext_lazy(CTX, "Take over"),
-            pgettext_lazy(CTX, "Taken over from a file"),
+            pgettext_lazy("triggers", "Take over"),
+            pgettext_lazy("triggers", "Taken over from a file"),
         ),
     }
     for name, (label, message) in said.items():

@@ -17,12 +17,10 @@ from ..kinds import option
 from ..models import Contact
 from ..snapshots import Subject, Verdict
 
-CTX = "triggers"
-
 _COMPARISONS: dict[str, tuple[Any, Callable[[Any, Any], bool]]] = {
-    "at_least": (pgettext_lazy(CTX, "is at least"), operator.ge),
-    "less_than": (pgettext_lazy(CTX, "is less than"), operator.lt),
-    "equals": (pgettext_lazy(CTX, "is exactly"), operator.eq),
+    "at_least": (pgettext_lazy("triggers", "is at least"), operator.ge),
+    "less_than": (pgettext_lazy("triggers", "is less than"), operator.lt),
+    "equals": (pgettext_lazy("triggers", "is exactly"), operator.eq),
 }
 
 
@@ -36,16 +34,20 @@ class EventField(Condition):
     """Compares a field of the event that started the flow, as a basket's value."""
 
     kind: ClassVar[str] = "event_field"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "A value of the event")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "A value of the event")
 
     field: str = option(
-        label=pgettext_lazy(CTX, "Value"),
-        help_text=pgettext_lazy(CTX, "Name of the event's field, as in value or line_count."),
+        label=pgettext_lazy("triggers", "Value"),
+        help_text=pgettext_lazy(
+            "triggers", "Name of the event's field, as in value or line_count."
+        ),
     )
     comparison: str = option(
-        default="at_least", label=pgettext_lazy(CTX, "Comparison"), choices=_comparison_choices
+        default="at_least",
+        label=pgettext_lazy("triggers", "Comparison"),
+        choices=_comparison_choices,
     )
-    wanted: str = option(label=pgettext_lazy(CTX, "Compared with"))
+    wanted: str = option(label=pgettext_lazy("triggers", "Compared with"))
 
     def __post_init__(self) -> None:
         """Refuse a comparison that is none."""
@@ -80,7 +82,7 @@ class IsCustomer(Condition):
     """Asks whether the contact has an account in the shop."""
 
     kind: ClassVar[str] = "is_customer"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Has an account")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Has an account")
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Ask the database once."""
@@ -104,11 +106,11 @@ class Speaks(Condition):
     """Asks for the contact's language."""
 
     kind: ClassVar[str] = "speaks"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Speaks a language")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Speaks a language")
 
     language: str = option(
-        label=pgettext_lazy(CTX, "Language"),
-        help_text=pgettext_lazy(CTX, "A language code, as in de or en-gb."),
+        label=pgettext_lazy("triggers", "Language"),
+        help_text=pgettext_lazy("triggers", "A language code, as in de or en-gb."),
     )
 
     def holds(self, subject: Subject, now: datetime) -> Verdict:

@@ -16,8 +16,6 @@ from ..kinds import option
 from ..models import ExitReason
 from ..steps import Advance, Outcome, Step, StepVisit, WaitUntil
 
-CTX = "triggers"
-
 
 def _channel_choices() -> list[tuple[str, Any]]:
     return [(kind, channel.label or kind) for kind, channel in channels.registry.items()]
@@ -27,7 +25,7 @@ def _exit_choices() -> list[tuple[str, Any]]:
     return [
         (ExitReason.COMPLETED.value, ExitReason.COMPLETED.label),
         (ExitReason.GOAL.value, ExitReason.GOAL.label),
-        (ExitReason.CANCELLED.value, pgettext_lazy(CTX, "stopped by this step")),
+        (ExitReason.CANCELLED.value, pgettext_lazy("triggers", "stopped by this step")),
     ]
 
 
@@ -37,26 +35,26 @@ class Send(Step):
     """Owes the contact one message; it leaves through the outbox, after the policy agreed."""
 
     kind: ClassVar[str] = "send"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Send a message")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Send a message")
     icon: ClassVar[str] = "mail"
 
-    template: str = option(label=pgettext_lazy(CTX, "Template"), format="template")
+    template: str = option(label=pgettext_lazy("triggers", "Template"), format="template")
     channel: str = option(
-        default="email", label=pgettext_lazy(CTX, "Channel"), choices=_channel_choices
+        default="email", label=pgettext_lazy("triggers", "Channel"), choices=_channel_choices
     )
     reply_to: str = option(
         default="",
-        label=pgettext_lazy(CTX, "Answers go to"),
+        label=pgettext_lazy("triggers", "Answers go to"),
         help_text=pgettext_lazy(
-            CTX, "An address that a person reads. Empty: the shop's usual one."
+            "triggers", "An address that a person reads. Empty: the shop's usual one."
         ),
         format="email",
     )
     voucher: dict[str, Any] | None = option(
         default=None,
-        label=pgettext_lazy(CTX, "Personal voucher"),
+        label=pgettext_lazy("triggers", "Personal voucher"),
         help_text=pgettext_lazy(
-            CTX, "A single-use code that is made for this message and expires."
+            "triggers", "A single-use code that is made for this message and expires."
         ),
         format="voucher",
     )
@@ -91,7 +89,7 @@ class Send(Step):
 
     def summary(self) -> str:
         """Name the template."""
-        return pgettext(CTX, "Send “%(template)s”") % {"template": self.template}
+        return pgettext("triggers", "Send “%(template)s”") % {"template": self.template}
 
 
 @steps.register
@@ -100,13 +98,13 @@ class Wait(Step):
     """Lets time pass since the last message, or since the shopper last did something."""
 
     kind: ClassVar[str] = "wait"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Wait")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Wait")
     icon: ClassVar[str] = "time"
 
     duration: timedelta = option(
-        label=pgettext_lazy(CTX, "How long"),
+        label=pgettext_lazy("triggers", "How long"),
         help_text=pgettext_lazy(
-            CTX, "Counted from the last message, or from what the shopper did since."
+            "triggers", "Counted from the last message, or from what the shopper did since."
         ),
     )
 
@@ -131,7 +129,9 @@ class Wait(Step):
 
     def summary(self) -> str:
         """Say how long."""
-        return pgettext(CTX, "Wait %(duration)s") % {"duration": self.to_options()["duration"]}
+        return pgettext("triggers", "Wait %(duration)s") % {
+            "duration": self.to_options()["duration"]
+        }
 
 
 @steps.register
@@ -140,11 +140,13 @@ class Branch(Step):
     """Asks one condition and goes one of two ways; people rejoin at the next step."""
 
     kind: ClassVar[str] = "branch"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Branch")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Branch")
     icon: ClassVar[str] = "decimal"
     branches: ClassVar[tuple[str, ...]] = ("yes", "no")
 
-    condition: dict[str, Any] = option(label=pgettext_lazy(CTX, "Question"), format="condition")
+    condition: dict[str, Any] = option(
+        label=pgettext_lazy("triggers", "Question"), format="condition"
+    )
 
     def __post_init__(self) -> None:
         """Refuse a question that no installed app can answer."""
@@ -169,12 +171,12 @@ class Exit(Step):
     """Ends the flow for those who come here."""
 
     kind: ClassVar[str] = "exit"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "End")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "End")
     icon: ClassVar[str] = "cross"
 
     reason: str = option(
         default=ExitReason.COMPLETED.value,
-        label=pgettext_lazy(CTX, "Count it as"),
+        label=pgettext_lazy("triggers", "Count it as"),
         choices=_exit_choices,
     )
 

@@ -30,7 +30,6 @@ from ..snapshots import Person
 from . import unsubscribing, wording
 from .intake import Record, Routed, listener
 
-CTX = "triggers"
 #: Name of the box on registration and checkout pages; ticked is a consent.
 OPT_IN_FIELD = "triggers_opt_in"
 #: Name of the box by which a buyer refuses letters that a sale would allow.
@@ -47,7 +46,7 @@ class ConsentGiven(Event):
     """A person allowed messages on a channel."""
 
     kind: ClassVar[str] = "consent_given"
-    label: ClassVar[object] = pgettext_lazy(CTX, "Someone opted in")
+    label: ClassVar[object] = pgettext_lazy("triggers", "Someone opted in")
     can_trigger: ClassVar[bool] = False
 
     channel: str = EMAIL
@@ -67,7 +66,7 @@ class ConsentWithdrawn(Event):
     """A person refused messages on a channel."""
 
     kind: ClassVar[str] = "consent_withdrawn"
-    label: ClassVar[object] = pgettext_lazy(CTX, "Someone opted out")
+    label: ClassVar[object] = pgettext_lazy("triggers", "Someone opted out")
     can_trigger: ClassVar[bool] = False
 
     channel: str = EMAIL

@@ -11,7 +11,6 @@ from django.utils.translation import pgettext_lazy
 from ..exceptions import Immutable
 from .base import PrimaryModel
 
-CTX = "triggers"
 #: In ConsentEvent.topic: every mailing group of the channel.
 ALL_TOPICS = "*"
 
@@ -19,16 +18,16 @@ ALL_TOPICS = "*"
 class ConsentAction(models.TextChoices):
     """What a consent event does."""
 
-    GRANT = "grant", pgettext_lazy(CTX, "granted")
-    WITHDRAW = "withdraw", pgettext_lazy(CTX, "withdrawn")
+    GRANT = "grant", pgettext_lazy("triggers", "granted")
+    WITHDRAW = "withdraw", pgettext_lazy("triggers", "withdrawn")
 
 
 class ConsentBasis(models.TextChoices):
     """Why we may write (GDPR art. 6 and 7, ePrivacy art. 13)."""
 
-    CONSENT = "consent", pgettext_lazy(CTX, "opted in")
-    SOFT_OPT_IN = "soft_opt_in", pgettext_lazy(CTX, "bought similar goods")
-    LEGITIMATE_INTEREST = "legitimate_interest", pgettext_lazy(CTX, "legitimate interest")
+    CONSENT = "consent", pgettext_lazy("triggers", "opted in")
+    SOFT_OPT_IN = "soft_opt_in", pgettext_lazy("triggers", "bought similar goods")
+    LEGITIMATE_INTEREST = "legitimate_interest", pgettext_lazy("triggers", "legitimate interest")
 
 
 class ConsentEvent(PrimaryModel):
@@ -70,8 +69,8 @@ class ConsentEvent(PrimaryModel):
     dedup_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "consent event")
-        verbose_name_plural = pgettext_lazy(CTX, "consent events")
+        verbose_name = pgettext_lazy("triggers", "consent event")
+        verbose_name_plural = pgettext_lazy("triggers", "consent events")
         indexes = [
             models.Index(
                 fields=["channel", "point_hash", "occurred_at"], name="triggers_consent_lookup"
@@ -95,10 +94,10 @@ class ConsentEvent(PrimaryModel):
 class SuppressionReason(models.TextChoices):
     """Why a point is never written to."""
 
-    BOUNCE = "bounce", pgettext_lazy(CTX, "address does not exist")
-    COMPLAINT = "complaint", pgettext_lazy(CTX, "complained about a letter")
-    MANUAL = "manual", pgettext_lazy(CTX, "added by staff")
-    ERASURE = "erasure", pgettext_lazy(CTX, "asked to be forgotten")
+    BOUNCE = "bounce", pgettext_lazy("triggers", "address does not exist")
+    COMPLAINT = "complaint", pgettext_lazy("triggers", "complained about a letter")
+    MANUAL = "manual", pgettext_lazy("triggers", "added by staff")
+    ERASURE = "erasure", pgettext_lazy("triggers", "asked to be forgotten")
 
 
 class Suppression(PrimaryModel):
@@ -111,8 +110,8 @@ class Suppression(PrimaryModel):
     created_at = models.DateTimeField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "suppression")
-        verbose_name_plural = pgettext_lazy(CTX, "suppressions")
+        verbose_name = pgettext_lazy("triggers", "suppression")
+        verbose_name_plural = pgettext_lazy("triggers", "suppressions")
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "point_hash"], name="triggers_suppression_once"

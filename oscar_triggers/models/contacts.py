@@ -11,8 +11,6 @@ from django.utils.translation import pgettext_lazy
 
 from .base import PrimaryModel
 
-CTX = "triggers"
-
 
 def point_hash(channel: str, normalised: str) -> str:
     """Return the keyed hash by which ledgers know a point after the point itself is erased.
@@ -53,11 +51,11 @@ class Contact(PrimaryModel):
     seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "contact")
-        verbose_name_plural = pgettext_lazy(CTX, "contacts")
+        verbose_name = pgettext_lazy("triggers", "contact")
+        verbose_name_plural = pgettext_lazy("triggers", "contacts")
 
     def __str__(self) -> str:
-        return pgettext_lazy(CTX, "Contact %(number)s") % {"number": self.pk}
+        return pgettext_lazy("triggers", "Contact %(number)s") % {"number": self.pk}
 
 
 class ContactPoint(PrimaryModel):
@@ -74,8 +72,8 @@ class ContactPoint(PrimaryModel):
     created_at = models.DateTimeField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "contact point")
-        verbose_name_plural = pgettext_lazy(CTX, "contact points")
+        verbose_name = pgettext_lazy("triggers", "contact point")
+        verbose_name_plural = pgettext_lazy("triggers", "contact points")
         constraints = [
             models.UniqueConstraint(
                 fields=["contact", "channel", "normalised"], name="triggers_point_once"

@@ -7,32 +7,30 @@ from django.utils.translation import pgettext_lazy
 
 from .base import PrimaryModel
 
-CTX = "triggers"
-
 
 class EnrollmentState(models.TextChoices):
     """Whether someone is still on the way."""
 
-    ACTIVE = "active", pgettext_lazy(CTX, "on the way")
+    ACTIVE = "active", pgettext_lazy("triggers", "on the way")
     #: The engine cannot go on (an unknown kind, a broken step); staff are told.
-    HELD = "held", pgettext_lazy(CTX, "held")
-    ENDED = "ended", pgettext_lazy(CTX, "ended")
+    HELD = "held", pgettext_lazy("triggers", "held")
+    ENDED = "ended", pgettext_lazy("triggers", "ended")
 
 
 class ExitReason(models.TextChoices):
     """Why an enrollment ended."""
 
-    COMPLETED = "completed", pgettext_lazy(CTX, "went through")
-    GOAL = "goal", pgettext_lazy(CTX, "reached the goal")
-    CONDITION = "condition", pgettext_lazy(CTX, "no longer met the conditions")
-    UNSUBSCRIBED = "unsubscribed", pgettext_lazy(CTX, "unsubscribed")
-    SUPERSEDED = "superseded", pgettext_lazy(CTX, "replaced by a newer one")
-    MOVED = "moved", pgettext_lazy(CTX, "moved to another flow")
-    JOINED = "joined", pgettext_lazy(CTX, "turned out to be the same person")
-    MISSED = "missed", pgettext_lazy(CTX, "came too late")
-    CANCELLED = "cancelled", pgettext_lazy(CTX, "cancelled by staff")
-    ERASED = "erased", pgettext_lazy(CTX, "erased")
-    FAILED = "failed", pgettext_lazy(CTX, "failed")
+    COMPLETED = "completed", pgettext_lazy("triggers", "went through")
+    GOAL = "goal", pgettext_lazy("triggers", "reached the goal")
+    CONDITION = "condition", pgettext_lazy("triggers", "no longer met the conditions")
+    UNSUBSCRIBED = "unsubscribed", pgettext_lazy("triggers", "unsubscribed")
+    SUPERSEDED = "superseded", pgettext_lazy("triggers", "replaced by a newer one")
+    MOVED = "moved", pgettext_lazy("triggers", "moved to another flow")
+    JOINED = "joined", pgettext_lazy("triggers", "turned out to be the same person")
+    MISSED = "missed", pgettext_lazy("triggers", "came too late")
+    CANCELLED = "cancelled", pgettext_lazy("triggers", "cancelled by staff")
+    ERASED = "erased", pgettext_lazy("triggers", "erased")
+    FAILED = "failed", pgettext_lazy("triggers", "failed")
 
 
 class Enrollment(PrimaryModel):
@@ -81,8 +79,8 @@ class Enrollment(PrimaryModel):
     crashes = models.PositiveSmallIntegerField(default=0)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "enrollment")
-        verbose_name_plural = pgettext_lazy(CTX, "enrollments")
+        verbose_name = pgettext_lazy("triggers", "enrollment")
+        verbose_name_plural = pgettext_lazy("triggers", "enrollments")
         constraints = [
             models.UniqueConstraint(
                 fields=["flow", "contact", "episode_key"], name="triggers_enrollment_once"

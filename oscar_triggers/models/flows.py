@@ -12,30 +12,28 @@ from ..conf import PROMOTIONAL, TRANSACTIONAL
 from ..exceptions import Immutable
 from .base import PrimaryModel
 
-CTX = "triggers"
-
 
 class Owner(models.TextChoices):
     """Who writes a flow or template; the other side is read-only until an explicit take-over."""
 
-    FILE = "file", pgettext_lazy(CTX, "a file")
-    EDITOR = "editor", pgettext_lazy(CTX, "the editor")
+    FILE = "file", pgettext_lazy("triggers", "a file")
+    EDITOR = "editor", pgettext_lazy("triggers", "the editor")
 
 
 class Stream(models.TextChoices):
     """Whether messages advertise or only inform (C5)."""
 
-    PROMOTIONAL = PROMOTIONAL, pgettext_lazy(CTX, "promotional")
-    TRANSACTIONAL = TRANSACTIONAL, pgettext_lazy(CTX, "transactional")
+    PROMOTIONAL = PROMOTIONAL, pgettext_lazy("triggers", "promotional")
+    TRANSACTIONAL = TRANSACTIONAL, pgettext_lazy("triggers", "transactional")
 
 
 class FlowState(models.TextChoices):
     """Whether a flow takes people in and moves them on."""
 
-    LIVE = "live", pgettext_lazy(CTX, "live")
-    PAUSED = "paused", pgettext_lazy(CTX, "paused")
+    LIVE = "live", pgettext_lazy("triggers", "live")
+    PAUSED = "paused", pgettext_lazy("triggers", "paused")
     #: Takes nobody in; those inside were let out.
-    ARCHIVED = "archived", pgettext_lazy(CTX, "switched off")
+    ARCHIVED = "archived", pgettext_lazy("triggers", "switched off")
 
 
 class ImmutableModel(PrimaryModel):
@@ -73,8 +71,8 @@ class Flow(PrimaryModel):
     created_at = models.DateTimeField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "flow")
-        verbose_name_plural = pgettext_lazy(CTX, "flows")
+        verbose_name = pgettext_lazy("triggers", "flow")
+        verbose_name_plural = pgettext_lazy("triggers", "flows")
 
     def __str__(self) -> str:
         return self.name
@@ -98,8 +96,8 @@ class FlowVersion(ImmutableModel):
     )
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "flow version")
-        verbose_name_plural = pgettext_lazy(CTX, "flow versions")
+        verbose_name = pgettext_lazy("triggers", "flow version")
+        verbose_name_plural = pgettext_lazy("triggers", "flow versions")
         constraints = [
             models.UniqueConstraint(fields=["flow", "number"], name="triggers_flow_version_once")
         ]
@@ -123,8 +121,8 @@ class Step(ImmutableModel):
     position = models.PositiveIntegerField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "step")
-        verbose_name_plural = pgettext_lazy(CTX, "steps")
+        verbose_name = pgettext_lazy("triggers", "step")
+        verbose_name_plural = pgettext_lazy("triggers", "steps")
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["version", "key"], name="triggers_step_key_once")
@@ -144,8 +142,8 @@ class Template(PrimaryModel):
     created_at = models.DateTimeField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "template")
-        verbose_name_plural = pgettext_lazy(CTX, "templates")
+        verbose_name = pgettext_lazy("triggers", "template")
+        verbose_name_plural = pgettext_lazy("triggers", "templates")
 
     def __str__(self) -> str:
         return self.name
@@ -172,8 +170,8 @@ class TemplateVersion(ImmutableModel):
     )
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "template version")
-        verbose_name_plural = pgettext_lazy(CTX, "template versions")
+        verbose_name = pgettext_lazy("triggers", "template version")
+        verbose_name_plural = pgettext_lazy("triggers", "template versions")
         constraints = [
             models.UniqueConstraint(
                 fields=["template", "language", "number"], name="triggers_template_version_once"

@@ -7,8 +7,6 @@ from django.utils.translation import pgettext_lazy
 
 from .base import PrimaryModel
 
-CTX = "triggers"
-
 
 class JournalEntry(PrimaryModel):
     """One recorded event, written by one INSERT and routed to flows by the next tick."""
@@ -40,8 +38,8 @@ class JournalEntry(PrimaryModel):
     error = models.CharField(max_length=500, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "journal entry")
-        verbose_name_plural = pgettext_lazy(CTX, "journal entries")
+        verbose_name = pgettext_lazy("triggers", "journal entry")
+        verbose_name_plural = pgettext_lazy("triggers", "journal entries")
         indexes = [
             models.Index(
                 fields=["id"], name="triggers_journal_unrouted", condition=models.Q(routed_at=None)
@@ -85,8 +83,8 @@ class BasketWatch(PrimaryModel):
     seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "watched basket")
-        verbose_name_plural = pgettext_lazy(CTX, "watched baskets")
+        verbose_name = pgettext_lazy("triggers", "watched basket")
+        verbose_name_plural = pgettext_lazy("triggers", "watched baskets")
         indexes = [
             models.Index(
                 fields=["changed_at"],
@@ -120,8 +118,8 @@ class VoucherGrant(PrimaryModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "voucher grant")
-        verbose_name_plural = pgettext_lazy(CTX, "voucher grants")
+        verbose_name = pgettext_lazy("triggers", "voucher grant")
+        verbose_name_plural = pgettext_lazy("triggers", "voucher grants")
 
     def __str__(self) -> str:
         return f"voucher grant {self.pk}"
@@ -143,8 +141,8 @@ class Pulse(PrimaryModel):
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "pulse")
-        verbose_name_plural = pgettext_lazy(CTX, "pulses")
+        verbose_name = pgettext_lazy("triggers", "pulse")
+        verbose_name_plural = pgettext_lazy("triggers", "pulses")
 
     def __str__(self) -> str:
         return self.name

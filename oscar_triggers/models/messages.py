@@ -9,19 +9,17 @@ from .base import PrimaryModel
 from .contacts import random_id
 from .flows import Stream
 
-CTX = "triggers"
-
 
 class MessageState(models.TextChoices):
     """What became of a message."""
 
-    PLANNED = "planned", pgettext_lazy(CTX, "waiting")
-    SENT = "sent", pgettext_lazy(CTX, "sent")
-    UNKNOWN = "unknown", pgettext_lazy(CTX, "handed over, no answer")
-    SKIPPED = "skipped", pgettext_lazy(CTX, "decided against")
-    EXPIRED = "expired", pgettext_lazy(CTX, "too late")
-    CANCELLED = "cancelled", pgettext_lazy(CTX, "cancelled")
-    DEAD = "dead", pgettext_lazy(CTX, "failed")
+    PLANNED = "planned", pgettext_lazy("triggers", "waiting")
+    SENT = "sent", pgettext_lazy("triggers", "sent")
+    UNKNOWN = "unknown", pgettext_lazy("triggers", "handed over, no answer")
+    SKIPPED = "skipped", pgettext_lazy("triggers", "decided against")
+    EXPIRED = "expired", pgettext_lazy("triggers", "too late")
+    CANCELLED = "cancelled", pgettext_lazy("triggers", "cancelled")
+    DEAD = "dead", pgettext_lazy("triggers", "failed")
 
 
 class Message(PrimaryModel):
@@ -83,8 +81,8 @@ class Message(PrimaryModel):
     payload = models.JSONField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "message")
-        verbose_name_plural = pgettext_lazy(CTX, "messages")
+        verbose_name = pgettext_lazy("triggers", "message")
+        verbose_name_plural = pgettext_lazy("triggers", "messages")
         indexes = [
             models.Index(fields=["-planned_at"], name="triggers_message_recent"),
             models.Index(fields=["flow", "state"], name="triggers_message_counts"),
@@ -103,8 +101,8 @@ class MessageItem(PrimaryModel):
     )
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "message item")
-        verbose_name_plural = pgettext_lazy(CTX, "message items")
+        verbose_name = pgettext_lazy("triggers", "message item")
+        verbose_name_plural = pgettext_lazy("triggers", "message items")
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "enrollment"], name="triggers_message_item_once"
@@ -118,16 +116,16 @@ class MessageItem(PrimaryModel):
 class DispatchState(models.TextChoices):
     """What became of one try."""
 
-    PLANNED = "planned", pgettext_lazy(CTX, "waiting")
-    LEASED = "leased", pgettext_lazy(CTX, "being prepared")
-    SENDING = "sending", pgettext_lazy(CTX, "being handed over")
-    SENT = "sent", pgettext_lazy(CTX, "sent")
-    UNKNOWN = "unknown", pgettext_lazy(CTX, "handed over, no answer")
-    RETRY = "retry", pgettext_lazy(CTX, "will be tried again")
-    DEAD = "dead", pgettext_lazy(CTX, "failed")
-    SKIPPED = "skipped", pgettext_lazy(CTX, "decided against")
-    EXPIRED = "expired", pgettext_lazy(CTX, "too late")
-    CANCELLED = "cancelled", pgettext_lazy(CTX, "cancelled")
+    PLANNED = "planned", pgettext_lazy("triggers", "waiting")
+    LEASED = "leased", pgettext_lazy("triggers", "being prepared")
+    SENDING = "sending", pgettext_lazy("triggers", "being handed over")
+    SENT = "sent", pgettext_lazy("triggers", "sent")
+    UNKNOWN = "unknown", pgettext_lazy("triggers", "handed over, no answer")
+    RETRY = "retry", pgettext_lazy("triggers", "will be tried again")
+    DEAD = "dead", pgettext_lazy("triggers", "failed")
+    SKIPPED = "skipped", pgettext_lazy("triggers", "decided against")
+    EXPIRED = "expired", pgettext_lazy("triggers", "too late")
+    CANCELLED = "cancelled", pgettext_lazy("triggers", "cancelled")
 
 
 class Dispatch(PrimaryModel):
@@ -166,8 +164,8 @@ class Dispatch(PrimaryModel):
     detail = models.CharField(max_length=500, blank=True)
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "dispatch")
-        verbose_name_plural = pgettext_lazy(CTX, "dispatches")
+        verbose_name = pgettext_lazy("triggers", "dispatch")
+        verbose_name_plural = pgettext_lazy("triggers", "dispatches")
         constraints = [
             models.UniqueConstraint(fields=["message", "hop"], name="triggers_dispatch_hop_once")
         ]
@@ -227,8 +225,8 @@ class Decision(PrimaryModel):
     last_seen_at = models.DateTimeField()
 
     class Meta(PrimaryModel.Meta):
-        verbose_name = pgettext_lazy(CTX, "decision")
-        verbose_name_plural = pgettext_lazy(CTX, "decisions")
+        verbose_name = pgettext_lazy("triggers", "decision")
+        verbose_name_plural = pgettext_lazy("triggers", "decisions")
         ordering = ["decided_at", "id"]
 
     def __str__(self) -> str:

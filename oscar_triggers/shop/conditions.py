@@ -21,8 +21,6 @@ from . import tables
 from .events import OrderPlaced
 from .looking import look
 
-CTX = "triggers"
-
 
 @conditions.register
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +28,16 @@ class HasOrdered(Condition):
     """Whether the person ordered before: with the account, or as a guest since we listen."""
 
     kind: ClassVar[str] = "has_ordered"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Has ordered before")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Has ordered before")
     description: ClassVar[Any] = pgettext_lazy(
-        CTX, "Orders of a guest count from the day on which Triggers was installed."
+        "triggers", "Orders of a guest count from the day on which Triggers was installed."
     )
 
-    at_least: int = option(default=1, label=pgettext_lazy(CTX, "Orders, at least"))
+    at_least: int = option(default=1, label=pgettext_lazy("triggers", "Orders, at least"))
 
     def __post_init__(self) -> None:
         if self.at_least < 1:
-            raise ValueError(pgettext(CTX, "The number of orders must be one or more."))
+            raise ValueError(pgettext("triggers", "The number of orders must be one or more."))
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch by two queries, both by index."""
@@ -82,10 +80,10 @@ class BasketWorth(Condition):
     """Whether the basket is worth so much now, at the prices at which it was filled."""
 
     kind: ClassVar[str] = "basket_worth"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "The basket is worth")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "The basket is worth")
     about_types: ClassVar[frozenset[str]] = frozenset({"basket"})
 
-    at_least: Decimal = option(label=pgettext_lazy(CTX, "At least"))
+    at_least: Decimal = option(label=pgettext_lazy("triggers", "At least"))
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch in a constant number of queries."""

@@ -16,8 +16,6 @@ from ..kinds import option
 from ..snapshots import About
 from . import waiting
 
-CTX = "triggers"
-
 EVERYONE = "everyone"
 MEMBERS = "members"
 GUESTS = "guests"
@@ -31,9 +29,9 @@ def _default_max_age() -> timedelta:
 
 def _audiences() -> list[tuple[str, Any]]:
     return [
-        (EVERYONE, pgettext_lazy(CTX, "Customers and guests")),
-        (MEMBERS, pgettext_lazy(CTX, "Customers with an account")),
-        (GUESTS, pgettext_lazy(CTX, "Guests whose e-mail is known")),
+        (EVERYONE, pgettext_lazy("triggers", "Customers and guests")),
+        (MEMBERS, pgettext_lazy("triggers", "Customers with an account")),
+        (GUESTS, pgettext_lazy("triggers", "Guests whose e-mail is known")),
     ]
 
 
@@ -53,38 +51,44 @@ class BasketLeftOptions(TriggerOptions):
 
     idle: timedelta = option(
         default=timedelta(hours=1),
-        label=pgettext_lazy(CTX, "Left for"),
+        label=pgettext_lazy("triggers", "Left for"),
         help_text=pgettext_lazy(
-            CTX, "How long nobody touched the basket. Every change starts the time anew."
+            "triggers", "How long nobody touched the basket. Every change starts the time anew."
         ),
     )
     max_age: timedelta = option(
         default_factory=_default_max_age,
-        label=pgettext_lazy(CTX, "At most"),
+        label=pgettext_lazy("triggers", "At most"),
         help_text=pgettext_lazy(
-            CTX, "Baskets that were last touched longer ago than this are left in peace."
+            "triggers", "Baskets that were last touched longer ago than this are left in peace."
         ),
     )
     minimum_value: Decimal | None = option(
         default=None,
-        label=pgettext_lazy(CTX, "Worth at least"),
-        help_text=pgettext_lazy(CTX, "In the currency of the basket. Empty: whatever it is worth."),
+        label=pgettext_lazy("triggers", "Worth at least"),
+        help_text=pgettext_lazy(
+            "triggers", "In the currency of the basket. Empty: whatever it is worth."
+        ),
     )
     audience: str = option(
-        default=EVERYONE, label=pgettext_lazy(CTX, "Whose baskets"), choices=_audiences
+        default=EVERYONE, label=pgettext_lazy("triggers", "Whose baskets"), choices=_audiences
     )
 
     def __post_init__(self) -> None:
         if self.idle < _SHORTEST_IDLE:
-            raise ValueError(pgettext(CTX, "A basket must be left for at least one minute."))
+            raise ValueError(pgettext("triggers", "A basket must be left for at least one minute."))
         if self.max_age <= self.idle:
             raise ValueError(
-                pgettext(CTX, "“At most” must be longer than “Left for”, or nobody ever enters.")
+                pgettext(
+                    "triggers", "“At most” must be longer than “Left for”, or nobody ever enters."
+                )
             )
         if self.audience not in (EVERYONE, MEMBERS, GUESTS):
-            raise ValueError(pgettext(CTX, "Choose whose baskets: everyone, members or guests."))
+            raise ValueError(
+                pgettext("triggers", "Choose whose baskets: everyone, members or guests.")
+            )
         if self.minimum_value is not None and self.minimum_value < 0:
-            raise ValueError(pgettext(CTX, "The least value cannot be below zero."))
+            raise ValueError(pgettext("triggers", "The least value cannot be below zero."))
 
 
 @events.register
@@ -93,9 +97,9 @@ class BasketLeft(Event):
     """Someone whom we know left a basket without ordering it."""
 
     kind: ClassVar[str] = "basket_left"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "A basket was left behind")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "A basket was left behind")
     description: ClassVar[Any] = pgettext_lazy(
-        CTX, "A customer, or a guest whose e-mail is known, filled a basket and went away."
+        "triggers", "A customer, or a guest whose e-mail is known, filled a basket and went away."
     )
     about_type: ClassVar[str] = "basket"
     options_class: ClassVar[type[TriggerOptions]] = BasketLeftOptions
@@ -159,9 +163,9 @@ class CheckoutStarted(Event):
     """Someone began the checkout; for guests the first time that we learn their e-mail."""
 
     kind: ClassVar[str] = "checkout_started"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "Checkout started")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Checkout started")
     description: ClassVar[Any] = pgettext_lazy(
-        CTX, "Someone began the checkout. Once for each person and basket."
+        "triggers", "Someone began the checkout. Once for each person and basket."
     )
     about_type: ClassVar[str] = "basket"
 
@@ -174,7 +178,7 @@ class OrderPlaced(Event):
     """An order was placed."""
 
     kind: ClassVar[str] = "order_placed"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "An order was placed")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "An order was placed")
     about_type: ClassVar[str] = "order"
 
     number: str
@@ -197,7 +201,7 @@ class BasketRestored(Event):
     """Someone followed our link back to a basket; from the link we know who it is."""
 
     kind: ClassVar[str] = "basket_restored"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "A link back to the basket was followed")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "A link back to the basket was followed")
     about_type: ClassVar[str] = "basket"
     can_trigger: ClassVar[bool] = False
 
@@ -226,7 +230,7 @@ class CustomerRegistered(Event):
     """Someone opened an account."""
 
     kind: ClassVar[str] = "customer_registered"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "A customer registered")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "A customer registered")
     about_type: ClassVar[str] = "customer"
 
 
@@ -236,7 +240,7 @@ class CustomerLoggedIn(Event):
     """A customer signed in, perhaps with a basket filled before."""
 
     kind: ClassVar[str] = "customer_logged_in"
-    label: ClassVar[Any] = pgettext_lazy(CTX, "A customer signed in")
+    label: ClassVar[Any] = pgettext_lazy("triggers", "A customer signed in")
     about_type: ClassVar[str] = "basket"
     can_trigger: ClassVar[bool] = False
 

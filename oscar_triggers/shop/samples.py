@@ -14,7 +14,6 @@ from ..content.tags import MergeTag, register_tags
 from ..content.values import Money
 from . import pictures
 
-CTX = "triggers"
 ABOUT_BASKET = frozenset({"basket"})
 
 _TITLES = {
@@ -76,13 +75,13 @@ def _quantities(language: str) -> list[int]:
 
 #: Name, label and samples of what is known of each line.
 _LINE: tuple[tuple[str, Any, Any], ...] = (
-    ("title", pgettext_lazy(CTX, "Product title"), _titles),
-    ("variant", pgettext_lazy(CTX, "Variant and options"), _variants),
-    ("url", pgettext_lazy(CTX, "Address of the product page"), _urls),
-    ("image_url", pgettext_lazy(CTX, "Address of the product picture"), _pictures),
-    ("quantity", pgettext_lazy(CTX, "Quantity"), _quantities),
-    ("unit_price", pgettext_lazy(CTX, "Price of one"), _unit_prices),
-    ("line_price", pgettext_lazy(CTX, "Price of the line"), _line_prices),
+    ("title", pgettext_lazy("triggers", "Product title"), _titles),
+    ("variant", pgettext_lazy("triggers", "Variant and options"), _variants),
+    ("url", pgettext_lazy("triggers", "Address of the product page"), _urls),
+    ("image_url", pgettext_lazy("triggers", "Address of the product picture"), _pictures),
+    ("quantity", pgettext_lazy("triggers", "Quantity"), _quantities),
+    ("unit_price", pgettext_lazy("triggers", "Price of one"), _unit_prices),
+    ("line_price", pgettext_lazy("triggers", "Price of the line"), _line_prices),
 )
 
 
@@ -95,9 +94,9 @@ def register() -> None:
     register_tags(TAGS)
 
 
-_BASKET = pgettext_lazy(CTX, "Basket")
-_FIRST = pgettext_lazy(CTX, "First product in the basket")
-_VOUCHER = pgettext_lazy(CTX, "Personal voucher")
+_BASKET = pgettext_lazy("triggers", "Basket")
+_FIRST = pgettext_lazy("triggers", "First product in the basket")
+_VOUCHER = pgettext_lazy("triggers", "Personal voucher")
 
 TAGS: tuple[MergeTag, ...] = (
     *(
@@ -122,39 +121,39 @@ TAGS: tuple[MergeTag, ...] = (
     ),
     MergeTag(
         path="basket.count",
-        label=pgettext_lazy(CTX, "Number of items"),
+        label=pgettext_lazy("triggers", "Number of items"),
         group=_BASKET,
         sample=sum(_QUANTITIES),
         about_types=ABOUT_BASKET,
     ),
     MergeTag(
         path="basket.total",
-        label=pgettext_lazy(CTX, "Total"),
+        label=pgettext_lazy("triggers", "Total"),
         group=_BASKET,
         sample=_total,
         about_types=ABOUT_BASKET,
     ),
     MergeTag(
         path="voucher.code",
-        label=pgettext_lazy(CTX, "Voucher code"),
+        label=pgettext_lazy("triggers", "Voucher code"),
         group=_VOUCHER,
         sample="K7QD-M2WX-94HC",
     ),
     MergeTag(
         path="voucher.percent",
-        label=pgettext_lazy(CTX, "Voucher: per cent, the number alone"),
+        label=pgettext_lazy("triggers", "Voucher: per cent, the number alone"),
         group=_VOUCHER,
         sample="10",
     ),
     MergeTag(
         path="voucher.amount",
-        label=pgettext_lazy(CTX, "Voucher: what it is worth"),
+        label=pgettext_lazy("triggers", "Voucher: what it is worth"),
         group=_VOUCHER,
         sample="10%",
     ),
     MergeTag(
         path="voucher.expires",
-        label=pgettext_lazy(CTX, "Voucher: until when it is valid"),
+        label=pgettext_lazy("triggers", "Voucher: until when it is valid"),
         group=_VOUCHER,
         sample=_EXPIRES,
     ),

@@ -22,7 +22,6 @@ from ..models import DispatchState, Message, VoucherGrant
 from ..models.sql import database_for, insert_or_ignore
 from . import tables
 
-CTX = "triggers"
 NAME = "voucher"
 
 #: Without what is easily misread: 32 characters are 5 bits each.
@@ -274,7 +273,7 @@ def _everything() -> Any:
     if present is not None:
         return present
     with translation.override(settings.LANGUAGE_CODE):
-        name = pgettext(CTX, "Everything in the shop")
+        name = pgettext("triggers", "Everything in the shop")
     return model._default_manager.using(database_for(model)).create(
         name=name, includes_all_products=True
     )
@@ -283,7 +282,9 @@ def _everything() -> Any:
 def _title(percent: Decimal) -> str:
     """Return what customers read in the basket, in the shop's language."""
     with translation.override(settings.LANGUAGE_CODE):
-        return pgettext(CTX, "Your personal %(percent)s%% voucher") % {"percent": _plain(percent)}
+        return pgettext("triggers", "Your personal %(percent)s%% voucher") % {
+            "percent": _plain(percent)
+        }
 
 
 def _plain(percent: Decimal) -> str:

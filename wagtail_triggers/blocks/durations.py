@@ -9,17 +9,15 @@ from typing import Any
 from django.utils.translation import pgettext_lazy
 from wagtail import blocks
 
-CTX = "triggers"
-
 #: Units from large to small, with their seconds.
 UNITS: dict[str, int] = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 UNIT_CHOICES = [
-    ("m", pgettext_lazy(CTX, "minutes")),
-    ("h", pgettext_lazy(CTX, "hours")),
-    ("d", pgettext_lazy(CTX, "days")),
-    ("w", pgettext_lazy(CTX, "weeks")),
+    ("m", pgettext_lazy("triggers", "minutes")),
+    ("h", pgettext_lazy("triggers", "hours")),
+    ("d", pgettext_lazy("triggers", "days")),
+    ("w", pgettext_lazy("triggers", "weeks")),
 ]
-_SECONDS = ("s", pgettext_lazy(CTX, "seconds"))
+_SECONDS = ("s", pgettext_lazy("triggers", "seconds"))
 
 
 def split_duration(duration: timedelta) -> dict[str, Any]:
@@ -50,7 +48,7 @@ class DurationBlock(blocks.StructBlock):
             (
                 "amount",
                 blocks.IntegerBlock(
-                    label=pgettext_lazy(CTX, "Amount"),
+                    label=pgettext_lazy("triggers", "Amount"),
                     min_value=0,
                     required=required,
                     default=start["amount"],
@@ -59,7 +57,7 @@ class DurationBlock(blocks.StructBlock):
             (
                 "unit",
                 _UnitBlock(
-                    label=pgettext_lazy(CTX, "Unit"), choices=choices, default=start["unit"]
+                    label=pgettext_lazy("triggers", "Unit"), choices=choices, default=start["unit"]
                 ),
             ),
         ]

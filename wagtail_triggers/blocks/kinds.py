@@ -14,12 +14,11 @@ from oscar_triggers.kinds import Kind
 
 from .options import option_block
 
-CTX = "triggers"
 BRANCH_PREFIX = "branch_"
 FORK_ICON = "triggers-flow"
 BRANCH_LABELS = {
-    "yes": pgettext_lazy(CTX, "If yes"),
-    "no": pgettext_lazy(CTX, "If no"),
+    "yes": pgettext_lazy("triggers", "If yes"),
+    "no": pgettext_lazy("triggers", "If no"),
 }
 
 
@@ -27,7 +26,7 @@ class NoOptionsBlock(blocks.StaticBlock):
     """A kind without options: it is enough that it stands there."""
 
     class Meta:
-        admin_text = pgettext_lazy(CTX, "Nothing to set here.")
+        admin_text = pgettext_lazy("triggers", "Nothing to set here.")
 
 
 class KindBlock(blocks.StructBlock):

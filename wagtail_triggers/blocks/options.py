@@ -20,8 +20,6 @@ from .choices import template_choices
 from .durations import DurationBlock, join_duration, split_duration
 from .vouchers import VoucherBlock, voucher_option, voucher_value
 
-CTX = "triggers"
-
 #: Formats whose options hold a condition as {"kind": …, option: value}.
 CONDITION_FORMATS = frozenset({"condition"})
 VOUCHER = "voucher"

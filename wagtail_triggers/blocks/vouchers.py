@@ -14,7 +14,6 @@ from oscar_triggers.kinds import format_duration, parse_duration
 
 from .durations import DurationBlock, join_duration, split_duration
 
-CTX = "triggers"
 DEFAULT_VALID = timedelta(days=7)
 
 
@@ -27,8 +26,8 @@ class VoucherBlock(blocks.StructBlock):
             (
                 "percent",
                 blocks.DecimalBlock(
-                    label=pgettext_lazy(CTX, "Percent off"),
-                    help_text=pgettext_lazy(CTX, "Empty: no voucher."),
+                    label=pgettext_lazy("triggers", "Percent off"),
+                    help_text=pgettext_lazy("triggers", "Empty: no voucher."),
                     required=False,
                     min_value=Decimal(1),
                     max_value=Decimal(100),
@@ -37,7 +36,9 @@ class VoucherBlock(blocks.StructBlock):
             (
                 "valid",
                 DurationBlock(
-                    label=pgettext_lazy(CTX, "Good for"), default=DEFAULT_VALID, required=False
+                    label=pgettext_lazy("triggers", "Good for"),
+                    default=DEFAULT_VALID,
+                    required=False,
                 ),
             ),
         ]
@@ -46,7 +47,8 @@ class VoucherBlock(blocks.StructBlock):
     class Meta:
         icon = "tag"
         help_text = pgettext_lazy(
-            CTX, "A code for this person and one order; taken back if the message is not sent."
+            "triggers",
+            "A code for this person and one order; taken back if the message is not sent.",
         )
 
 

@@ -10,8 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from ..blocks.durations import UNIT_CHOICES, join_duration, split_duration
 
-CTX = "triggers"
-SECONDS = ("s", pgettext_lazy(CTX, "seconds"))
+SECONDS = ("s", pgettext_lazy("triggers", "seconds"))
 
 
 class DurationWidget(forms.MultiWidget):

@@ -16,8 +16,6 @@ from oscar_triggers.conf import triggers_settings
 from ..checking import FORM_FIELDS, draft_problems, errors_by_field
 from .durations import DurationField
 
-CTX = "triggers"
-
 
 def topic_choices() -> list[tuple[str, Any]]:
     """Return the mailing groups of the shop."""
@@ -36,23 +34,23 @@ class FlowForm(WagtailAdminModelForm):
     """Saves any draft; lets only what the engine would take be published."""
 
     topic = forms.ChoiceField(
-        label=pgettext_lazy(CTX, "Mailing group"),
+        label=pgettext_lazy("triggers", "Mailing group"),
         choices=topic_choices,
         help_text=pgettext_lazy(
-            CTX, "What people subscribed to, and what they leave with one click."
+            "triggers", "What people subscribed to, and what they leave with one click."
         ),
     )
     goals = forms.MultipleChoiceField(
-        label=pgettext_lazy(CTX, "Goals"),
+        label=pgettext_lazy("triggers", "Goals"),
         choices=goal_choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=pgettext_lazy(CTX, "Whoever does one of these leaves the flow at once."),
+        help_text=pgettext_lazy("triggers", "Whoever does one of these leaves the flow at once."),
     )
     max_lateness = DurationField(
-        label=pgettext_lazy(CTX, "Send at most this late"),
+        label=pgettext_lazy("triggers", "Send at most this late"),
         help_text=pgettext_lazy(
-            CTX, "After an outage, messages that are later than this are not sent any more."
+            "triggers", "After an outage, messages that are later than this are not sent any more."
         ),
     )
 

@@ -15,7 +15,6 @@ from oscar_triggers.exceptions import Problem, TemplateError
 from ..people import preview_choices
 from ..publishing import language_choices, letter_source
 
-CTX = "triggers"
 TEXT_FIELDS = ("subject", "preheader", "body", "text")
 
 
@@ -23,7 +22,7 @@ def problem_text(problem: Problem) -> str:
     """Say a problem beside its field, with the line where it has one."""
     message = problem.message[:1].upper() + problem.message[1:]
     if problem.line:
-        return pgettext(CTX, "Line %(line)d: %(message)s") % {
+        return pgettext("triggers", "Line %(line)d: %(message)s") % {
             "line": problem.line,
             "message": message,
         }
@@ -33,31 +32,35 @@ def problem_text(problem: Problem) -> str:
 class TemplateForm(WagtailAdminModelForm):
     """Saves any draft; lets only what compiles be published."""
 
-    language = forms.ChoiceField(label=pgettext_lazy(CTX, "Language"), choices=language_choices)
+    language = forms.ChoiceField(
+        label=pgettext_lazy("triggers", "Language"), choices=language_choices
+    )
     body = forms.CharField(
-        label=pgettext_lazy(CTX, "Body"),
+        label=pgettext_lazy("triggers", "Body"),
         strip=False,
         widget=forms.Textarea(
             attrs={"rows": 28, "class": "triggers-code", "spellcheck": "false", "wrap": "off"}
         ),
         help_text=pgettext_lazy(
-            CTX,
+            "triggers",
             "MJML with personal data in double braces, as in {{ contact.first_name|default:"
             '"there" }}.',
         ),
     )
     text = forms.CharField(
-        label=pgettext_lazy(CTX, "Plain text"),
+        label=pgettext_lazy("triggers", "Plain text"),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "triggers-code"}),
-        help_text=pgettext_lazy(CTX, "Left empty, it is made from the body."),
+        help_text=pgettext_lazy("triggers", "Left empty, it is made from the body."),
     )
     preview_as = forms.ChoiceField(
-        label=pgettext_lazy(CTX, "Preview and test with"),
+        label=pgettext_lazy("triggers", "Preview and test with"),
         choices=preview_choices,
         required=False,
-        help_text=pgettext_lazy(CTX, "Not saved; it only fills the preview and the test letter."),
+        help_text=pgettext_lazy(
+            "triggers", "Not saved; it only fills the preview and the test letter."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -21,71 +21,75 @@ from ..permissions import TAKE_OVER_FLOW
 from ..publishing import archive_flow, publish_flow
 from .base import EngineDraft
 
-CTX = "triggers"
-
 
 class FlowDraft(EngineDraft):
     """What an editor writes; publishing it makes an immutable version in the engine."""
 
-    name = models.CharField(pgettext_lazy(CTX, "name"), max_length=200)
+    name = models.CharField(pgettext_lazy("triggers", "name"), max_length=200)
     key = models.SlugField(
-        pgettext_lazy(CTX, "key"),
+        pgettext_lazy("triggers", "key"),
         max_length=80,
         unique=True,
         help_text=pgettext_lazy(
-            CTX, "What the engine, files and reports call it. It cannot change once published."
+            "triggers",
+            "What the engine, files and reports call it. It cannot change once published.",
         ),
     )
     trigger = RegistryStreamField(
-        "events", min_num=1, max_num=1, verbose_name=pgettext_lazy(CTX, "what starts it")
+        "events", min_num=1, max_num=1, verbose_name=pgettext_lazy("triggers", "what starts it")
     )
     stream = models.CharField(
-        pgettext_lazy(CTX, "kind of messages"),
+        pgettext_lazy("triggers", "kind of messages"),
         max_length=20,
         choices=Stream.choices,
         default=PROMOTIONAL,
     )
-    topic = models.CharField(pgettext_lazy(CTX, "mailing group"), max_length=60, default="offers")
+    topic = models.CharField(
+        pgettext_lazy("triggers", "mailing group"), max_length=60, default="offers"
+    )
     entry = RegistryStreamField(
-        "conditions", blank=True, verbose_name=pgettext_lazy(CTX, "only if, at the start")
+        "conditions", blank=True, verbose_name=pgettext_lazy("triggers", "only if, at the start")
     )
     stay = RegistryStreamField(
-        "conditions", blank=True, verbose_name=pgettext_lazy(CTX, "only as long as")
+        "conditions", blank=True, verbose_name=pgettext_lazy("triggers", "only as long as")
     )
-    goals = models.JSONField(pgettext_lazy(CTX, "goals"), default=list, blank=True)
+    goals = models.JSONField(pgettext_lazy("triggers", "goals"), default=list, blank=True)
     include_waiting = models.BooleanField(
-        pgettext_lazy(CTX, "take in what already waits"),
+        pgettext_lazy("triggers", "take in what already waits"),
         default=False,
         help_text=pgettext_lazy(
-            CTX, "When this flow is switched on, also start it for what happened shortly before."
+            "triggers",
+            "When this flow is switched on, also start it for what happened shortly before.",
         ),
     )
     max_lateness = models.DurationField(
-        pgettext_lazy(CTX, "send at most this late"),
+        pgettext_lazy("triggers", "send at most this late"),
         default=timedelta(hours=12),
         help_text=pgettext_lazy(
-            CTX, "After an outage, messages that are later than this are not sent any more."
+            "triggers", "After an outage, messages that are later than this are not sent any more."
         ),
     )
     on_doubt = models.CharField(
-        pgettext_lazy(CTX, "when nobody can tell whether a message went out"),
+        pgettext_lazy("triggers", "when nobody can tell whether a message went out"),
         max_length=10,
         default="hold",
         choices=[
-            ("hold", pgettext_lazy(CTX, "do not send it again")),
-            ("resend", pgettext_lazy(CTX, "send it again")),
+            ("hold", pgettext_lazy("triggers", "do not send it again")),
+            ("resend", pgettext_lazy("triggers", "send it again")),
         ],
     )
-    steps = RegistryStreamField("steps", blank=True, verbose_name=pgettext_lazy(CTX, "steps"))
+    steps = RegistryStreamField(
+        "steps", blank=True, verbose_name=pgettext_lazy("triggers", "steps")
+    )
 
     base_form_class = FlowForm
 
-    preview_modes = [("outline", pgettext_lazy(CTX, "What happens"))]
+    preview_modes = [("outline", pgettext_lazy("triggers", "What happens"))]
     default_preview_size = "mobile"
 
     class Meta:
-        verbose_name = pgettext_lazy(CTX, "flow")
-        verbose_name_plural = pgettext_lazy(CTX, "flows")
+        verbose_name = pgettext_lazy("triggers", "flow")
+        verbose_name_plural = pgettext_lazy("triggers", "flows")
         permissions = [
             ("pause_flowdraft", "Can pause and resume flows"),
             ("take_over_flowdraft", "Can take flows over from files"),

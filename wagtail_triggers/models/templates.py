@@ -18,33 +18,31 @@ from ..previews import MODES, preview_letter
 from ..publishing import publish_template
 from .base import EngineDraft
 
-CTX = "triggers"
-
 
 class TemplateDraft(EngineDraft):
     """One letter in one language; letters with the same key are each other's translations."""
 
-    name = models.CharField(pgettext_lazy(CTX, "name"), max_length=200)
+    name = models.CharField(pgettext_lazy("triggers", "name"), max_length=200)
     key = models.SlugField(
-        pgettext_lazy(CTX, "key"),
+        pgettext_lazy("triggers", "key"),
         max_length=80,
         help_text=pgettext_lazy(
-            CTX, "The same for all languages of one letter. It cannot change once published."
+            "triggers", "The same for all languages of one letter. It cannot change once published."
         ),
     )
-    language = models.CharField(pgettext_lazy(CTX, "language"), max_length=20)
-    subject = models.CharField(pgettext_lazy(CTX, "subject"), max_length=255)
+    language = models.CharField(pgettext_lazy("triggers", "language"), max_length=20)
+    subject = models.CharField(pgettext_lazy("triggers", "subject"), max_length=255)
     preheader = models.CharField(
-        pgettext_lazy(CTX, "preheader"),
+        pgettext_lazy("triggers", "preheader"),
         max_length=255,
         blank=True,
-        help_text=pgettext_lazy(CTX, "What inboxes show after the subject."),
+        help_text=pgettext_lazy("triggers", "What inboxes show after the subject."),
     )
-    body = models.TextField(pgettext_lazy(CTX, "body"))
+    body = models.TextField(pgettext_lazy("triggers", "body"))
     text = models.TextField(
-        pgettext_lazy(CTX, "plain text"),
+        pgettext_lazy("triggers", "plain text"),
         blank=True,
-        help_text=pgettext_lazy(CTX, "Left empty, it is made from the body."),
+        help_text=pgettext_lazy("triggers", "Left empty, it is made from the body."),
     )
 
     base_form_class = TemplateForm
@@ -52,14 +50,14 @@ class TemplateDraft(EngineDraft):
     preview_modes = MODES
 
     class Meta:
-        verbose_name = pgettext_lazy(CTX, "template")
-        verbose_name_plural = pgettext_lazy(CTX, "templates")
+        verbose_name = pgettext_lazy("triggers", "template")
+        verbose_name_plural = pgettext_lazy("triggers", "templates")
         constraints = [
             models.UniqueConstraint(
                 fields=["key", "language"],
                 name="triggers_template_draft_once",
                 violation_error_message=pgettext_lazy(
-                    CTX, "There is already a template with this key in this language."
+                    "triggers", "There is already a template with this key in this language."
                 ),
             )
         ]

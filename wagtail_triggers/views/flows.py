@@ -26,7 +26,6 @@ from ..ownership import flows_in_files, take_over_flow, templates_in_files
 from ..permissions import PAUSE_FLOW, TAKE_OVER_FLOW
 from .access import requires
 
-CTX = "triggers"
 CHANGE = "wagtail_triggers.change_flowdraft"
 ADD = "wagtail_triggers.add_flowdraft"
 VIEW = "wagtail_triggers.view_flowdraft"
@@ -42,7 +41,8 @@ def pause(request: HttpRequest, key: str) -> HttpResponse:
     messages.success(
         request,
         pgettext(
-            CTX, "“%(flow)s” is paused: nobody enters, moves on or gets a message until you resume."
+            "triggers",
+            "“%(flow)s” is paused: nobody enters, moves on or gets a message until you resume.",
         )
         % {"flow": flow.name},
     )
@@ -58,7 +58,7 @@ def resume(request: HttpRequest, key: str) -> HttpResponse:
     _log(request, key, "wagtail_triggers.resume")
     messages.success(
         request,
-        pgettext(CTX, "“%(flow)s” goes on; messages that became too late are not sent.")
+        pgettext("triggers", "“%(flow)s” goes on; messages that became too late are not sent.")
         % {"flow": flow.name},
     )
     return _back(request, key)
@@ -77,7 +77,9 @@ def take_over(request: HttpRequest, key: str) -> HttpResponse:
     log(draft, "wagtail_triggers.take_over", user=request.user)
     messages.success(
         request,
-        pgettext(CTX, "“%(flow)s” is written here from now on; its file is not read any more.")
+        pgettext(
+            "triggers", "“%(flow)s” is written here from now on; its file is not read any more."
+        )
         % {"flow": draft.name},
     )
     return redirect(_edit_url(draft))
@@ -91,15 +93,15 @@ def files(request: HttpRequest) -> HttpResponse:
         request,
         "wagtail_triggers/files.html",
         {
-            "page_title": pgettext(CTX, "Kept in files"),
+            "page_title": pgettext("triggers", "Kept in files"),
             "header_icon": "doc-full-inverse",
             "breadcrumbs_items": [
-                {"url": reverse("wagtailadmin_home"), "label": pgettext(CTX, "Home")},
+                {"url": reverse("wagtailadmin_home"), "label": pgettext("triggers", "Home")},
                 {
                     "url": reverse(FlowDraft.snippet_viewset.get_url_name("list")),
-                    "label": pgettext(CTX, "Flows"),
+                    "label": pgettext("triggers", "Flows"),
                 },
-                {"url": "", "label": pgettext(CTX, "Kept in files")},
+                {"url": "", "label": pgettext("triggers", "Kept in files")},
             ],
             "flows": flows_in_files(),
             "templates": templates_in_files(),

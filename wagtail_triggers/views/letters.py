@@ -31,7 +31,6 @@ from ..previews import SANDBOX_POLICY
 from ..publishing import letter_source
 from .access import requires
 
-CTX = "triggers"
 CHANGE = "wagtail_triggers.change_templatedraft"
 ADD = "wagtail_triggers.add_templatedraft"
 PUBLISH = "wagtail_triggers.publish_templatedraft"
@@ -48,13 +47,15 @@ def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
     try:
         validate_email(to)
     except ValidationError:
-        return _answer(pgettext(CTX, "Write a whole e-mail address, as in me@shop.example."), 400)
+        return _answer(
+            pgettext("triggers", "Write a whole e-mail address, as in me@shop.example."), 400
+        )
     draft = get_object_or_404(TemplateDraft, pk=pk) if pk else TemplateDraft()
     form_class: Any = TemplateDraft.get_edit_handler().get_form_class()
     form = form_class(request.POST, instance=draft, for_user=user)
     form.defer_required_fields()
     if not form.is_valid():
-        return _answer(pgettext(CTX, "Some fields need to be corrected first."), 400)
+        return _answer(pgettext("triggers", "Some fields need to be corrected first."), 400)
     form.save(commit=False)
     now = timezone.now()
     chosen = preview_values(
@@ -66,7 +67,7 @@ def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
         )
     except TemplateError as error:
         return _answer(
-            pgettext(CTX, "The letter cannot be sent yet. %(problems)s")
+            pgettext("triggers", "The letter cannot be sent yet. %(problems)s")
             % {"problems": " ".join(str(problem) for problem in error.problems)},
             400,
         )
@@ -75,12 +76,12 @@ def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
     refused = [receipt for receipt in receipts if receipt.outcome is not Outcome.SENT]
     if refused:
         return _answer(
-            pgettext(CTX, "The mail server did not take it: %(answer)s")
+            pgettext("triggers", "The mail server did not take it: %(answer)s")
             % {"answer": refused[0].detail or refused[0].outcome.value},
             502,
         )
     return _answer(
-        pgettext(CTX, "Sent to %(address)s. It stands in the log of messages, too.")
+        pgettext("triggers", "Sent to %(address)s. It stands in the log of messages, too.")
         % {"address": to}
     )
 
@@ -103,7 +104,9 @@ def take_over(request: HttpRequest, key: str) -> HttpResponse:
         log(draft, "wagtail_triggers.take_over", user=request.user)
     messages.success(
         request,
-        pgettext(CTX, "“%(name)s” is written here from now on; its files are not read any more.")
+        pgettext(
+            "triggers", "“%(name)s” is written here from now on; its files are not read any more."
+        )
         % {"name": drafts[0].name if drafts else key},
     )
     if not drafts:

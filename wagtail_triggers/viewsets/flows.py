@@ -39,8 +39,6 @@ from ..states import CHANGED, DRAFT, LABELS, flow_runs, flow_state_label, with_e
 from .closed import ClosedChooserViewSet, ClosedConfirmView
 from .refusals import PublishesOrSaysWhy
 
-CTX = "triggers"
-
 
 def trigger_label(draft: FlowDraft) -> str:
     """Say what starts a draft, without building its blocks."""
@@ -64,16 +62,16 @@ class FlowFilterSet(WagtailFilterSet):
     """Narrows the list of flows."""
 
     state = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "State"),
+        label=pgettext_lazy("triggers", "State"),
         choices=list(LABELS.items()),
         method="with_state",
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
     trigger = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "Starts when"),
+        label=pgettext_lazy("triggers", "Starts when"),
         choices=trigger_choices,
         method="with_trigger",
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
 
     class Meta:
@@ -105,7 +103,7 @@ def pause_button(draft: Any, user: Any, button: type[Any], **attrs: Any) -> Any 
     paused = state == FlowState.PAUSED
     view = "wagtail_triggers:resume_flow" if paused else "wagtail_triggers:pause_flow"
     return button(
-        pgettext(CTX, "Resume") if paused else pgettext(CTX, "Pause"),
+        pgettext("triggers", "Resume") if paused else pgettext("triggers", "Pause"),
         icon_name="resubmit" if paused else "no-view",
         attrs={
             "data-controller": "w-action",
@@ -132,7 +130,7 @@ class FlowIndexView(IndexView):
         if Flow.objects.filter(owner=Owner.FILE).exists():
             buttons.append(
                 HeaderButton(
-                    label=pgettext(CTX, "Kept in files"),
+                    label=pgettext("triggers", "Kept in files"),
                     url=reverse("wagtail_triggers:files"),
                     icon_name="doc-full-inverse",
                 )
@@ -177,7 +175,7 @@ class FlowViewSet(SnippetViewSet):
 
     model = FlowDraft
     icon = "triggers-flow"
-    menu_label = pgettext_lazy(CTX, "Flows")
+    menu_label = pgettext_lazy("triggers", "Flows")
     menu_name = "triggers-flows"
     menu_order = 100
     url_prefix = "triggers/flows"
@@ -198,17 +196,21 @@ class FlowViewSet(SnippetViewSet):
         "name",
         StatusTagColumn(
             "state",
-            label=pgettext_lazy(CTX, "State"),
+            label=pgettext_lazy("triggers", "State"),
             accessor=flow_state_label,
             primary=flow_runs,
             sort_key="engine_state",
         ),
-        Column("trigger", label=pgettext_lazy(CTX, "Starts when"), accessor=trigger_label),
+        Column("trigger", label=pgettext_lazy("triggers", "Starts when"), accessor=trigger_label),
         NumberColumn(
-            "waiting_count", label=pgettext_lazy(CTX, "On their way"), sort_key="waiting_count"
+            "waiting_count",
+            label=pgettext_lazy("triggers", "On their way"),
+            sort_key="waiting_count",
         ),
-        NumberColumn("sent_count", label=pgettext_lazy(CTX, "Sent"), sort_key="sent_count"),
-        NumberColumn("exited_count", label=pgettext_lazy(CTX, "Ended"), sort_key="exited_count"),
+        NumberColumn("sent_count", label=pgettext_lazy("triggers", "Sent"), sort_key="sent_count"),
+        NumberColumn(
+            "exited_count", label=pgettext_lazy("triggers", "Ended"), sort_key="exited_count"
+        ),
         UpdatedAtColumn(),
     ]
 
@@ -217,15 +219,15 @@ class FlowViewSet(SnippetViewSet):
             ObjectList(
                 [
                     TitleFieldPanel("name", targets=["key"], required_on_save=True),
-                    FlowNowPanel(heading=pgettext_lazy(CTX, "Now")),
+                    FlowNowPanel(heading=pgettext_lazy("triggers", "Now")),
                     FieldPanel("key", required_on_save=True),
                     FieldPanel("trigger"),
                     FieldPanel("include_waiting"),
                     FieldPanel("entry"),
                 ],
-                heading=pgettext_lazy(CTX, "When and who"),
+                heading=pgettext_lazy("triggers", "When and who"),
             ),
-            ObjectList([FieldPanel("steps")], heading=pgettext_lazy(CTX, "Steps")),
+            ObjectList([FieldPanel("steps")], heading=pgettext_lazy("triggers", "Steps")),
             ObjectList(
                 [
                     FieldPanel("goals"),
@@ -237,11 +239,11 @@ class FlowViewSet(SnippetViewSet):
                             FieldPanel("max_lateness"),
                             FieldPanel("on_doubt"),
                         ],
-                        heading=pgettext_lazy(CTX, "Messages"),
+                        heading=pgettext_lazy("triggers", "Messages"),
                     ),
                     PublishingPanel(),
                 ],
-                heading=pgettext_lazy(CTX, "Goals and limits"),
+                heading=pgettext_lazy("triggers", "Goals and limits"),
             ),
         ]
     )

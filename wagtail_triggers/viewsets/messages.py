@@ -31,14 +31,12 @@ from ..conversation import address_of, enrollment_lines, letter_parts
 from ..permissions import VIEW_PERSONAL_DATA
 from ..wording import RULES, VERDICTS, compared_rows, in_words
 
-CTX = "triggers"
-
 
 def what_label(message: Message) -> str:
     """Return what was sent: the template's name, or that it was a test."""
     if message.idempotency_key.startswith("test:"):
-        name = message.template.name if message.template else pgettext(CTX, "a draft")
-        return pgettext(CTX, "Test of %(name)s") % {"name": name}
+        name = message.template.name if message.template else pgettext("triggers", "a draft")
+        return pgettext("triggers", "Test of %(name)s") % {"name": name}
     return str(message.template)
 
 
@@ -56,22 +54,22 @@ class MessageFilterSet(WagtailFilterSet):
     """Narrows the log."""
 
     state = django_filters.MultipleChoiceFilter(
-        label=pgettext_lazy(CTX, "State"),
+        label=pgettext_lazy("triggers", "State"),
         choices=MessageState.choices,
         widget=forms.CheckboxSelectMultiple,
     )
     flow = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "Flow"),
+        label=pgettext_lazy("triggers", "Flow"),
         field_name="flow_id",
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
     template = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "Template"),
+        label=pgettext_lazy("triggers", "Template"),
         field_name="template_id",
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
     planned_at = django_filters.DateFromToRangeFilter(
-        label=pgettext_lazy(CTX, "Date"), widget=DateRangePickerWidget
+        label=pgettext_lazy("triggers", "Date"), widget=DateRangePickerWidget
     )
 
     class Meta:
@@ -113,7 +111,7 @@ def contact_label(message: Message, *, personal: bool) -> str:
         return address
     if message.contact_id is None:
         return "–"
-    return pgettext(CTX, "Contact %(number)s") % {"number": message.contact_id}
+    return pgettext("triggers", "Contact %(number)s") % {"number": message.contact_id}
 
 
 class MessageIndexView(IndexView):
@@ -132,13 +130,13 @@ class MessageIndexView(IndexView):
 
     def get_page_title(self) -> str:
         """Return the page's title."""
-        return pgettext(CTX, "Messages")
+        return pgettext("triggers", "Messages")
 
 
 class MessageInspectView(InspectView):
     """One message: what was said, each try at it, and every decision with its values."""
 
-    page_title = pgettext_lazy(CTX, "Message")
+    page_title = pgettext_lazy("triggers", "Message")
 
     def get_object(self, queryset: Any = None) -> Message:
         """Fetch the message with all that the page shows."""
@@ -207,7 +205,7 @@ class MessageViewSet(ModelViewSet):
     name = "triggers_messages"
     url_prefix = "triggers/messages"
     icon = "history"
-    menu_label = pgettext_lazy(CTX, "Messages")
+    menu_label = pgettext_lazy("triggers", "Messages")
     menu_name = "triggers-messages"
     menu_order = 300
     add_to_reference_index = False
@@ -225,22 +223,24 @@ class MessageViewSet(ModelViewSet):
     list_display = [
         TitleColumn(
             "what",
-            label=pgettext_lazy(CTX, "Message"),
+            label=pgettext_lazy("triggers", "Message"),
             accessor=what_label,
             url_name="triggers_messages:inspect",
         ),
         StatusTagColumn(
             "state",
-            label=pgettext_lazy(CTX, "State"),
+            label=pgettext_lazy("triggers", "State"),
             accessor="get_state_display",
             primary=lambda message: message.state == MessageState.SENT,
             sort_key="state",
         ),
-        Column("flow", label=pgettext_lazy(CTX, "Flow"), accessor=flow_label, sort_key="flow"),
-        ContactColumn("contact", label=pgettext_lazy(CTX, "To"), accessor="contact_id"),
-        DateColumn("planned_at", label=pgettext_lazy(CTX, "Planned"), sort_key="planned_at"),
-        DateColumn("settled_at", label=pgettext_lazy(CTX, "Settled"), sort_key="settled_at"),
-        Column("reason", label=pgettext_lazy(CTX, "Why"), accessor=why_label),
+        Column(
+            "flow", label=pgettext_lazy("triggers", "Flow"), accessor=flow_label, sort_key="flow"
+        ),
+        ContactColumn("contact", label=pgettext_lazy("triggers", "To"), accessor="contact_id"),
+        DateColumn("planned_at", label=pgettext_lazy("triggers", "Planned"), sort_key="planned_at"),
+        DateColumn("settled_at", label=pgettext_lazy("triggers", "Settled"), sort_key="settled_at"),
+        Column("reason", label=pgettext_lazy("triggers", "Why"), accessor=why_label),
     ]
 
     def get_urlpatterns(self) -> list[URLPattern]:

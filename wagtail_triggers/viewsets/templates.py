@@ -34,8 +34,6 @@ from ..usage import running_template_uses
 from .closed import ClosedChooserViewSet, ClosedConfirmView
 from .refusals import PublishesOrSaysWhy
 
-CTX = "triggers"
-
 
 def language_label(draft: TemplateDraft) -> Any:
     """Return the language's own name in the shop."""
@@ -46,19 +44,19 @@ class TemplateFilterSet(WagtailFilterSet):
     """Narrows the list of templates."""
 
     language = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "Language"),
+        label=pgettext_lazy("triggers", "Language"),
         choices=language_choices,
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
     state = django_filters.ChoiceFilter(
-        label=pgettext_lazy(CTX, "State"),
+        label=pgettext_lazy("triggers", "State"),
         choices=[
-            ("published", pgettext_lazy(CTX, "published")),
-            ("changed", pgettext_lazy(CTX, "published, with changes in draft")),
-            ("draft", pgettext_lazy(CTX, "draft")),
+            ("published", pgettext_lazy("triggers", "published")),
+            ("changed", pgettext_lazy("triggers", "published, with changes in draft")),
+            ("draft", pgettext_lazy("triggers", "draft")),
         ],
         method="with_state",
-        empty_label=pgettext_lazy(CTX, "All"),
+        empty_label=pgettext_lazy("triggers", "All"),
     )
 
     class Meta:
@@ -125,7 +123,7 @@ class TemplateViewSet(SnippetViewSet):
 
     model = TemplateDraft
     icon = "mail"
-    menu_label = pgettext_lazy(CTX, "Templates")
+    menu_label = pgettext_lazy("triggers", "Templates")
     menu_name = "triggers-templates"
     menu_order = 200
     url_prefix = "triggers/templates"
@@ -145,19 +143,19 @@ class TemplateViewSet(SnippetViewSet):
         "name",
         Column(
             "language",
-            label=pgettext_lazy(CTX, "Language"),
+            label=pgettext_lazy("triggers", "Language"),
             accessor=language_label,
             sort_key="language",
         ),
-        Column("subject", label=pgettext_lazy(CTX, "Subject")),
+        Column("subject", label=pgettext_lazy("triggers", "Subject")),
         StatusTagColumn(
             "state",
-            label=pgettext_lazy(CTX, "State"),
+            label=pgettext_lazy("triggers", "State"),
             accessor=template_state_label,
             primary=lambda draft: draft.live,
             sort_key="live",
         ),
-        UsedByColumn("used_by", label=pgettext_lazy(CTX, "Sent by")),
+        UsedByColumn("used_by", label=pgettext_lazy("triggers", "Sent by")),
         UpdatedAtColumn(),
     ]
 
@@ -174,19 +172,19 @@ class TemplateViewSet(SnippetViewSet):
                     ),
                     FieldPanel("subject"),
                     FieldPanel("preheader"),
-                    MergeTagPanel(heading=pgettext_lazy(CTX, "Personal data")),
+                    MergeTagPanel(heading=pgettext_lazy("triggers", "Personal data")),
                     FieldPanel("body"),
                     FieldPanel("text"),
                 ],
-                heading=pgettext_lazy(CTX, "Letter"),
+                heading=pgettext_lazy("triggers", "Letter"),
             ),
             ObjectList(
                 [
                     FieldPanel("preview_as"),
-                    TestLetterPanel(heading=pgettext_lazy(CTX, "Test letter")),
+                    TestLetterPanel(heading=pgettext_lazy("triggers", "Test letter")),
                     PublishingPanel(),
                 ],
-                heading=pgettext_lazy(CTX, "Preview and test"),
+                heading=pgettext_lazy("triggers", "Preview and test"),
             ),
         ]
     )
