@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from oscar_triggers.engine import intake
 from oscar_triggers.models import JournalEntry, Message, MessageState

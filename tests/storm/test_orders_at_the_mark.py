@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_no_letter_is_marked_after_its_order_was_committed(
     pairs: list[Pair], checkout: subprocess.Popen[str], sink: Sink
 ) -> None:
     with racing(pairs, checkout) as race:
-        while outbox.send_due(timezone.now(), limit=BATCH):
+        while outbox.send_due(timezone.now() + timedelta(seconds=5), limit=BATCH):
             assert not race.broken, "the checkout did not write its orders"
             race.learn()
             before, after = _sides(pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -145,7 +146,7 @@ def leave_baskets(count: int) -> list[Any]:
 
 def plan_basket_letters(count: int) -> list[Any]:
     """Bring the first shipped letter about left baskets to where it is due; return the baskets."""
-    call_command("triggers_publish", "presets", verbosity=0)
+    call_command("triggers_publish", "presets", stdout=io.StringIO())
     Flow.objects.update(active_since=timezone.now() - timedelta(days=1))
     baskets = leave_baskets(count)
     clockwork.tick(timezone.now() + timedelta(seconds=1), send=False)
