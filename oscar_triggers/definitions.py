@@ -18,6 +18,8 @@ from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
 from .kinds import format_duration, parse_duration
 
 MAX_DEPTH = 3
+_LONGEST_NAME = 200
+_LONGEST_TOPIC = 60
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}\Z")
 
 
@@ -52,9 +54,11 @@ class StepDefinition:
         return cls(
             key=str(data.get("key", "")),
             kind=str(data.get("kind", "")),
-            options=dict(data.get("options") or {}),
+            options=_mapping(data.get("options"), where=f"steps › {data.get('key', '')} › options"),
             branches={
-                str(name): tuple(cls.from_dict(child) for child in children or ())
+                str(name): tuple(
+                    cls.from_dict(child) for child in _mappings(children, where="steps")
+                )
                 for name, children in branches.items()
             },
         )
@@ -125,7 +129,7 @@ class FlowDefinition:
             topic=str(data.get("topic", "offers")),
             entry=_mappings(data.get("entry"), where="entry"),
             stay=_mappings(data.get("stay"), where="stay"),
-            goals=tuple(str(goal) for goal in data.get("goals") or ()),
+            goals=_goals(data.get("goals")),
             include_waiting=bool(data.get("include_waiting", False)),
             max_lateness=lateness,
             on_doubt=str(data.get("on_doubt", "hold")),
@@ -155,6 +159,14 @@ class FlowDefinition:
         if not KEY.match(self.key):
             found.append(
                 Problem(where="flow", message="needs a key of small letters, digits and hyphens")
+            )
+        if len(self.name) > _LONGEST_NAME:
+            found.append(
+                Problem(where="name", message=f"is longer than {_LONGEST_NAME} characters")
+            )
+        if len(self.topic) > _LONGEST_TOPIC:
+            found.append(
+                Problem(where="topic", message=f"is longer than {_LONGEST_TOPIC} characters")
             )
         if self.stream not in (PROMOTIONAL, TRANSACTIONAL):
             found.append(
@@ -214,6 +226,9 @@ def read_flow_file(text: str) -> FlowDefinition:
     """Read a flow from YAML (or JSON) text; raises DefinitionError naming the line."""
     try:
         data = yaml.safe_load(text)
+    except (RecursionError, ValueError) as error:
+        # ValueError: a date such as 2030-02-31.
+        raise _problem(f"is not readable YAML: {error}", where="file") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise DefinitionError(
@@ -261,6 +276,19 @@ def _mappings(value: Any, *, where: str) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(items, list | tuple) or not all(isinstance(i, Mapping) for i in items):
         raise _problem("must be a list of mappings", where=where)
     return tuple(items)
+
+
+def _mapping(value: Any, *, where: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise _problem("must be a mapping", where=where)
+    return dict(value or {})
+
+
+def _goals(value: Any) -> tuple[str, ...]:
+    goals = [value] if isinstance(value, str) else value or ()
+    if not isinstance(goals, list | tuple) or not all(isinstance(goal, str) for goal in goals):
+        raise _problem("must be a list of events", where="goals")
+    return tuple(goals)
 
 
 def _kind_problem(build: Any, where: str) -> list[Problem]:

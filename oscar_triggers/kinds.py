@@ -6,6 +6,8 @@ to rows as JSON together with the class's `schema_version`, and read back throug
 
 from __future__ import annotations
 
+import hashlib
+import math
 import re
 import types
 import typing
@@ -13,13 +15,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from .exceptions import InvalidOptions
 
 VERSION_KEY = "_schema"
 
+#: Ten years: what is added to a date must stay a date.
+_LONGEST_DURATION = timedelta(days=3_660)
 _DURATION_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _DURATION = re.compile(r"(\d+)\s*([wdhms])\s*")
 
 
@@ -36,6 +42,8 @@ def parse_duration(text: str) -> timedelta:
         position = match.end()
     if not rest:
         raise ValueError("A duration is missing; write it like '1h', '2d' or '1d 12h'.")
+    if seconds > _LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{text!r} is too long; the longest is {_LONGEST_DURATION.days}d.")
     return timedelta(seconds=seconds)
 
 
@@ -51,20 +59,36 @@ def format_duration(duration: timedelta) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Turn one option into what JSON can hold; decimals and moments become strings."""
+    """Turn any value into what JSON and both databases can hold.
+
+    Decimals and moments become strings, and so does whatever JSON does not know.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return to_json(value.value)
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, timedelta):
         return format_duration(value)
-    if isinstance(value, Decimal):
-        return str(value)
     if isinstance(value, Kind):
         return {"kind": value.kind, **value.to_options()}
     if isinstance(value, list | tuple | frozenset | set):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    return value
+        return {clean_text(str(key)): to_json(item) for key, item in value.items()}
+    return clean_text(str(value))
+
+
+def clean_text(text: str) -> str:
+    """Return text without what PostgreSQL refuses: NUL and halves of surrogate pairs."""
+    return _UNSTORABLE.sub("", text)
 
 
 def from_json(annotation: Any, value: Any) -> Any:
@@ -103,10 +127,15 @@ def _scalar_from_json(annotation: Any, value: Any) -> Any:
         return int(value)
     if annotation is Decimal:
         try:
-            return Decimal(str(value))
+            number = Decimal(str(value))
         except InvalidOperation:
             raise ValueError(f"expected a number, got {value!r}") from None
+        if not number.is_finite():
+            raise ValueError(f"expected a number, got {value!r}")
+        return number
     if annotation is float:
+        if not math.isfinite(float(value)):
+            raise ValueError(f"expected a number, got {value!r}")
         return float(value)
     if annotation is timedelta:
         return value if isinstance(value, timedelta) else parse_duration(str(value))
@@ -119,6 +148,13 @@ def _scalar_from_json(annotation: Any, value: Any) -> Any:
             raise ValueError(f"expected text, got {value!r}")
         return value
     return value
+
+
+def shortened(key: str, length: int) -> str:
+    """Return a key that fits a column: a long one is cut, and told from others by its hash."""
+    if len(key) <= length:
+        return key
+    return f"{key[: length - 33]}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 def option(

@@ -180,6 +180,11 @@ class Exit(Step):
         choices=_exit_choices,
     )
 
+    def __post_init__(self) -> None:
+        """Refuse a reason that is none."""
+        if self.reason not in ExitReason.values:
+            raise ValueError(f"reason must be one of {', '.join(ExitReason.values)}")
+
     def run(self, visit: StepVisit, now: datetime) -> Outcome:
         """Leave."""
         return steps.Exit(reason=self.reason)

@@ -12,6 +12,11 @@ from django.db.models import F
 from ..kinds import to_json
 from ..models import Decision
 
+#: What the columns of Decision hold; keys of steps may be longer.
+_RULE_LENGTH = 60
+_VERDICT_LENGTH = 30
+_REASON_LENGTH = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
@@ -32,9 +37,9 @@ def note_many(notes: Sequence[Note], now: datetime) -> None:
     Decision.objects.bulk_create(
         [
             Decision(
-                rule=note.rule,
-                verdict=note.verdict,
-                reason=note.reason[:60],
+                rule=note.rule[:_RULE_LENGTH],
+                verdict=note.verdict[:_VERDICT_LENGTH],
+                reason=note.reason[:_REASON_LENGTH],
                 compared=to_json(note.compared),
                 enrollment_id=note.enrollment_id,
                 message_id=note.message_id,
@@ -56,8 +61,9 @@ def note_again(note: Note, now: datetime) -> None:
         "journal_entry_id": note.journal_entry_id,
         "flow_id": note.flow_id,
     }
-    latest = Decision.objects.filter(rule=note.rule, **about).order_by("-pk").first()
-    if latest and (latest.verdict, latest.reason) == (note.verdict, note.reason):
+    rule, verdict = note.rule[:_RULE_LENGTH], note.verdict[:_VERDICT_LENGTH]
+    latest = Decision.objects.filter(rule=rule, **about).order_by("-pk").first()
+    if latest and (latest.verdict, latest.reason) == (verdict, note.reason[:_REASON_LENGTH]):
         Decision.objects.filter(pk=latest.pk).update(
             count=F("count") + 1, last_seen_at=now, compared=to_json(note.compared)
         )

@@ -29,7 +29,7 @@ from ..models import (
 from ..models.sql import database_for, lease
 from ..snapshots import About, Subject
 from ..steps import Exit, Outcome, StepVisit, WaitUntil
-from . import incentives, plans, worker
+from . import faults, incentives, plans, worker
 from .decisions import Note, note_many
 
 logger = logging.getLogger(__name__)
@@ -103,10 +103,12 @@ def advance(now: datetime, *, limit: int | None = None) -> int:
     ids = ids or _lease_due(now, "crashes > 0", 1)
     if not ids:
         return 0
-    rows = list(Enrollment.objects.filter(pk__in=ids).select_related("contact", "flow", "version"))
+    rows = list(Enrollment.objects.filter(pk__in=ids))
     poisoned = [row for row in rows if row.crashes > general.max_crashes]
     _hold(poisoned, "crashed", {"crashes": general.max_crashes}, now)
-    _advance_rows([row for row in rows if row not in poisoned], now)
+    healthy = [row for row in rows if row not in poisoned]
+    if healthy:
+        _advance_rows(healthy, now)
     return len(ids)
 
 
@@ -128,16 +130,33 @@ def _lease_due(now: datetime, crashes: str, limit: int) -> list[int]:
 def _advance_rows(rows: list[Enrollment], now: datetime) -> None:
     try:
         with transaction.atomic(using=database_for(Enrollment)):
-            _walk(rows, now)
-    except Exception as error:
+            _walk(_locked(rows), now)
+    except Exception as error:  # noqa: BLE001 - one step's bug must not stop the others
+        said = faults.told(error)
         if len(rows) > 1:
-            logger.exception("Moving %d enrollments together failed; trying each.", len(rows))
+            logger.error("Moving %d enrollments failed; trying each: %s", len(rows), said)
             for row in rows:
-                row.refresh_from_db()
                 _advance_rows([row], now)
             return
-        logger.exception("Enrollment %s cannot go on.", rows[0].pk)
+        logger.error("Enrollment %s cannot go on: %s", rows[0].pk, said)
         _set_aside(rows[0], error, now)
+
+
+def _locked(rows: Sequence[Enrollment]) -> list[Enrollment]:
+    """Return, as they are now, those that are still ours.
+
+    Who ends one from now on waits for our commit, and finds the message that we planned.
+    """
+    return list(
+        Enrollment.objects.select_for_update(of=("self",))
+        .select_related("contact", "flow", "version")
+        .filter(
+            pk__in=[row.pk for row in rows],
+            state=EnrollmentState.ACTIVE,
+            lease_owner=rows[0].lease_owner,
+        )
+        .order_by("pk")
+    )
 
 
 def _set_aside(row: Enrollment, error: Exception, now: datetime) -> None:
@@ -217,7 +236,17 @@ def _visit(row: Enrollment, subject: Subject, plan: plans.Plan) -> StepVisit:
 def _apply(row: Enrollment, plan: plans.Plan, outcome: Outcome, now: datetime) -> bool:
     """Write what a step decided; return whether the enrollment goes on in this tick."""
     if isinstance(outcome, Exit):
-        exit_many([row.pk], outcome.reason, now, rule=row.step_key, compared=outcome.compared)
+        if outcome.reason not in ExitReason.values:
+            raise TriggersError(f"Step {row.step_key!r} ended with {outcome.reason!r}, no reason.")
+        # What the steps before it planned was meant to be sent.
+        exit_many(
+            [row.pk],
+            outcome.reason,
+            now,
+            rule=row.step_key,
+            compared=outcome.compared,
+            cancel=False,
+        )
         return False
     mine = Enrollment.objects.filter(pk=row.pk, lease_owner=row.lease_owner)
     if isinstance(outcome, WaitUntil):
@@ -301,12 +330,20 @@ def exit_many(
     *,
     rule: str = "exit",
     compared: Mapping[str, Any] | None = None,
+    cancel: bool = True,
 ) -> int:
-    """End enrollments and cancel what they were still to send; return how many ended."""
+    """End enrollments and cancel what they were still to send; return how many ended.
+
+    Without `cancel`, messages on their way leave as planned.
+    """
     if not ids:
         return 0
     with transaction.atomic(using=database_for(Enrollment)):
-        rows = list(Enrollment.objects.filter(pk__in=ids, state__in=UNFINISHED).order_by("pk"))
+        rows = list(
+            Enrollment.objects.select_for_update()
+            .filter(pk__in=ids, state__in=UNFINISHED)
+            .order_by("pk")
+        )
         open_ids = [row.pk for row in rows]
         Enrollment.objects.filter(pk__in=open_ids).update(
             state=EnrollmentState.ENDED,
@@ -332,7 +369,8 @@ def exit_many(
             now,
         )
     # Also for those that went through before: their last letter may still be waiting.
-    cancel_messages(list(ids), str(reason), now)
+    if cancel:
+        cancel_messages(list(ids), str(reason), now)
     _tell_ended(rows, reason)
     return len(rows)
 
@@ -373,6 +411,8 @@ def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> No
         Message.objects.filter(pk__in=cancelled).update(
             state=MessageState.CANCELLED, reason=reason, settled_at=now
         )
+        # What is being handed over right now is not tried again, should it fail.
+        Message.objects.filter(pk__in=candidates, state=MessageState.PLANNED).update(reason=reason)
         incentives.revoke_all(cancelled, now)
 
 

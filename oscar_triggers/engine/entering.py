@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
 from .. import conditions
 from ..definitions import FlowDefinition
+from ..events import TriggerOptions
 from ..exceptions import TriggersError
-from ..models import Enrollment, EnrollmentState, ExitReason, Flow, FlowState, MessageState
-from ..models.sql import insert_or_ignore
-from ..snapshots import About, Subject
+from ..kinds import shortened
+from ..models import (
+    Enrollment,
+    EnrollmentState,
+    ExitReason,
+    Flow,
+    FlowState,
+    FlowVersion,
+    MessageState,
+)
+from ..models.sql import database_for, insert_or_ignore
+from ..snapshots import About, Subject, Verdict
 from . import contacts, enrollments, plans
 from .decisions import Note, note_many
 from .intake import Routed
+
+logger = logging.getLogger(__name__)
+
+_EPISODE_KEY_LENGTH = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +46,14 @@ class _Candidate:
 
 
 def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
-    """End the enrollments whose goal is one of these events, about the same thing or person."""
-    kinds = {one.event.kind for one in routed}
-    flows = [
-        flow
-        for flow in Flow.objects.filter(live_version__isnull=False).select_related("live_version")
-        if kinds & set(plans.plan_of(_version(flow)).definition.goals)
-    ]
-    if not flows:
-        return
+    """End the enrollments whose goal is one of these events, about the same thing or person.
+
+    The goals are those of the version that someone entered with.
+    """
+    versions = _versions_by_goal()
     for one in routed:
-        flow_ids = [
-            flow.pk
-            for flow in flows
-            if one.event.kind in plans.plan_of(_version(flow)).definition.goals
-        ]
-        if not flow_ids:
+        version_ids = versions.get(one.event.kind)
+        if not version_ids:
             continue
         people = contacts.same_person_ids(one.person)
         if one.contact_id is not None:
@@ -58,7 +67,7 @@ def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
             message_items__message__state=MessageState.PLANNED
         )
         ids = (
-            Enrollment.objects.filter(concerned, unfinished, flow_id__in=flow_ids)
+            Enrollment.objects.filter(concerned, unfinished, version_id__in=version_ids)
             .values_list("pk", flat=True)
             .distinct()
         )
@@ -75,6 +84,14 @@ def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
         )
 
 
+def _versions_by_goal() -> dict[str, list[int]]:
+    versions: dict[str, list[int]] = defaultdict(list)
+    for pk, goals in FlowVersion.objects.values_list("pk", "definition__goals"):
+        for goal in goals or ():
+            versions[goal].append(pk)
+    return versions
+
+
 def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
     """Enroll the contacts of these events in the live flows that listen to them."""
     kinds = {one.event.kind for one in routed if one.event.can_trigger}
@@ -88,10 +105,15 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
     notes: list[Note] = []
     candidates: list[_Candidate] = []
     for flow in live:
-        definition = plans.plan_of(_version(flow)).definition
         listening = [one for one in routed if one.event.kind == flow.trigger_kind]
+        try:
+            definition, options = _read(flow)
+        except TriggersError as error:
+            logger.error("The flow %s takes nobody in: %s", flow.key, error)
+            compared = {"error": str(error)}
+            notes += [_not_entered(one, flow, "broken_flow", compared) for one in listening]
+            continue
         for one in listening:
-            _event_class, options = definition.trigger_event()
             if not one.event.starts(options):
                 continue
             refusal = _refusal(one, flow, definition)
@@ -104,6 +126,13 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
     admitted = _meet_entry_conditions(candidates, notes, now)
     _enroll(admitted, notes, now)
     note_many(notes, now)
+
+
+def _read(flow: Flow) -> tuple[FlowDefinition, TriggerOptions]:
+    """Read a live flow; raises TriggersError where an app that it needs is gone."""
+    definition = plans.plan_of(_version(flow)).definition
+    _event_class, options = definition.trigger_event()
+    return definition, options
 
 
 def _version(flow: Flow) -> Any:
@@ -164,12 +193,13 @@ def _meet_entry_conditions(
     for group in by_flow.values():
         for data in group[0].definition.entry:
             try:
-                condition = conditions.from_options(data)
-                verdicts = condition.holds_many([c.subject for c in group], now)
-            except TriggersError as error:
+                condition, verdicts = _ask(data, [c.subject for c in group], now)
+            except Exception as error:  # noqa: BLE001 - one flow's condition must not stop the others
+                said = str(error) if isinstance(error, TriggersError) else type(error).__name__
+                logger.error("A condition of the flow %s fails: %s", group[0].flow.key, said)
+                compared = {"condition": data.get("kind"), "error": said}
                 notes += [
-                    _not_entered(c.entry, c.flow, "broken_condition", {"error": str(error)})
-                    for c in group
+                    _not_entered(c.entry, c.flow, "broken_condition", compared) for c in group
                 ]
                 group = []
                 break
@@ -191,6 +221,15 @@ def _meet_entry_conditions(
     return admitted
 
 
+def _ask(
+    data: Any, subjects: Sequence[Subject], now: datetime
+) -> tuple[conditions.Condition, list[Verdict]]:
+    condition = conditions.from_options(data)
+    # A savepoint: what fails in the database must not spoil the transaction of the others.
+    with transaction.atomic(using=database_for(Enrollment)):
+        return condition, condition.holds_many(subjects, now)
+
+
 def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> None:
     if not candidates:
         return
@@ -203,7 +242,7 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
                 "flow_id": candidate.flow.pk,
                 "version_id": candidate.flow.live_version_id,
                 "contact_id": one.contact_id,
-                "episode_key": one.event.episode_key(about)[:120],
+                "episode_key": shortened(one.event.episode_key(about), _EPISODE_KEY_LENGTH),
                 "about_type": about.type if about else "",
                 "about_id": about.id if about else "",
                 "state": EnrollmentState.ACTIVE,
@@ -224,7 +263,8 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
             journal_entry_id__in={c.entry.entry_id for c in candidates}
         )
     }
-    for candidate in candidates:
+    newest: dict[tuple[int, int], Enrollment] = {}
+    for candidate in sorted(candidates, key=lambda c: (c.entry.occurred_at, c.entry.entry_id)):
         enrollment = entered.get((candidate.flow.pk, candidate.entry.entry_id))
         if enrollment is None:
             notes.append(_not_entered(candidate.entry, candidate.flow, "already_in", {}))
@@ -245,5 +285,7 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
             )
         )
         if candidate.entry.event.one_at_a_time:
-            enrollments.supersede_others(enrollment, now)
+            newest[enrollment.flow_id, enrollment.contact_id] = enrollment
         enrollments.tell_entered(enrollment)
+    for enrollment in newest.values():
+        enrollments.supersede_others(enrollment, now)

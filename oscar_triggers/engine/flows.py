@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +19,15 @@ from ..models import (
     Flow,
     FlowState,
     FlowVersion,
+    Message,
+    MessageState,
     Owner,
     Step,
 )
 from ..models.sql import database_for
 from . import checking, enrollments, plans
+
+logger = logging.getLogger(__name__)
 
 
 class NoSuchFlow(TriggersError):
@@ -164,11 +169,16 @@ def archive(key: str, now: datetime, by: Any = None) -> Flow:
     """Switch a flow off: nobody enters any more, and those on their way are let out."""
     flow = get(key)
     Flow.objects.filter(pk=flow.pk).update(state=FlowState.ARCHIVED, paused_at=None)
+    waiting = Message.objects.filter(flow_id=flow.pk, state=MessageState.PLANNED)
     ids = Enrollment.objects.filter(flow_id=flow.pk, state__in=enrollments.UNFINISHED).values_list(
         "pk", flat=True
     )
     enrollments.exit_many(
         list(ids), ExitReason.CANCELLED, now, rule="switched_off", compared={"flow": key}
+    )
+    # Also the last letters of those who went through: nothing of this flow leaves any more.
+    enrollments.cancel_planned(
+        list(waiting.values_list("pk", flat=True)), ExitReason.CANCELLED.value, now
     )
     flow.refresh_from_db()
     return flow
@@ -187,6 +197,10 @@ def live_trigger_options(kind: str) -> list[TriggerOptions]:
         trigger_kind=kind, state=FlowState.LIVE, live_version__isnull=False
     ).select_related("live_version"):
         assert flow.live_version is not None
-        _event_class, options = plans.plan_of(flow.live_version).definition.trigger_event()
+        try:
+            _event_class, options = plans.plan_of(flow.live_version).definition.trigger_event()
+        except TriggersError as error:
+            logger.error("The flow %s takes nobody in: %s", flow.key, error)
+            continue
         found.append(options)
     return found

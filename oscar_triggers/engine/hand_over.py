@@ -26,7 +26,7 @@ from ..models import Dispatch, DispatchState, Flow, FlowState
 from ..models.sql import StatementNow, database_for
 from ..policy import consent, guards, verdicts
 from ..snapshots import Subject
-from . import settling
+from . import faults, settling
 from .decisions import Note, note_many
 from .letters import Composed
 from .settling import parties_of
@@ -54,8 +54,12 @@ def hand_over(ready: Sequence[Ready], now: datetime, owner: str) -> None:
     with _relaxed_durability():
         try:
             for start in range(0, len(ready), size):
+                group = ready[start : start + size]
                 batch.renew_leases(ready[start:])
-                batch.hand_over_group(ready[start : start + size])
+                try:
+                    batch.hand_over_group(group)
+                except Exception as error:  # noqa: BLE001 - one guard's bug must not stop the others
+                    batch.give_back(group, error)
         finally:
             batch.close()
     batch.write_notes()
@@ -84,6 +88,12 @@ def _relaxed_durability() -> Iterator[None]:
 def _standing(flow_id: int | None) -> QuerySet[Flow]:
     """Return the flow when it does not run, else nothing."""
     return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
+
+
+def _no_receipt(one: Ready) -> Receipt:
+    return Receipt(
+        dispatch_id=one.row.pk, outcome=Outcome.UNKNOWN, detail="The channel gave no receipt."
+    )
 
 
 class _Batch:
@@ -126,6 +136,19 @@ class _Batch:
         for one, receipt in zip(marked, self._send(marked), strict=True):
             self._write(one, receipt)
 
+    def give_back(self, group: Sequence[Ready], error: Exception) -> None:
+        """Try again later what was not marked; what was is taken over when its lease ends."""
+        logger.error("A group could not be handed over: %s", faults.told(error))
+        leased = Dispatch.objects.filter(
+            pk__in=[one.row.pk for one in group],
+            state=DispatchState.LEASED,
+            lease_owner=self.owner,
+        ).values_list("pk", flat=True)
+        ours = set(leased)
+        for one in group:
+            if one.row.pk in ours:
+                settling.failed(one.row, error, self.now, rule="send", reason="broken_guard")
+
     def _nobody_objects(self, one: Ready) -> bool:
         if not signals.message_sending.has_listeners():
             return True
@@ -140,8 +163,13 @@ class _Batch:
         except CancelMessage as veto:
             self._skip(one, rule="veto", reason="veto", compared={"said": veto.reason})
             return False
-        except Exception:
-            logger.exception("A message_sending receiver failed; message %s goes on.", one.row.pk)
+        except Exception as error:  # noqa: BLE001 - who only listens must not stop the letter
+            said = faults.told(error)
+            logger.error(
+                "A message_sending receiver failed; message %s goes on: %s",
+                one.row.message_id,
+                said,
+            )
         return True
 
     def _mark(self, one: Ready) -> bool:
@@ -175,9 +203,9 @@ class _Batch:
             parcels = [one.composed.parcel for one in marked if one.row.channel == kind]
             try:
                 answers = self._channel(kind).send_many(parcels)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - see below
                 # A channel promises not to raise; what it did before it broke nobody can tell.
-                logger.exception("The channel %s failed with an exception.", kind)
+                logger.error("The channel %s failed: %s", kind, faults.told(error))
                 answers = [
                     Receipt(
                         dispatch_id=parcel.dispatch_id,
@@ -187,7 +215,7 @@ class _Batch:
                     for parcel in parcels
                 ]
             receipts.update({answer.dispatch_id: answer for answer in answers})
-        return [receipts[one.row.pk] for one in marked]
+        return [receipts.get(one.row.pk) or _no_receipt(one) for one in marked]
 
     def _channel(self, kind: str) -> Channel:
         if kind not in self._channels:
@@ -264,10 +292,13 @@ class _Batch:
 
     def close(self) -> None:
         """Let go of the channels' connections."""
-        for channel in self._channels.values():
-            channel.close()
+        for kind, channel in self._channels.items():
+            try:
+                channel.close()
+            except Exception as error:  # noqa: BLE001 - what was sent is sent
+                logger.error("The channel %s cannot be closed: %s", kind, faults.told(error))
 
     def write_notes(self) -> None:
         """Write the batch's decisions, and restart the waits behind what was sent."""
-        note_many(self._notes, self.now)
         settling.restart_waits(self._sent, self.now)
+        note_many(self._notes, self.now)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models, transaction
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from .. import signals
 from ..events import Event
+from ..kinds import clean_text, shortened, to_json
 from ..models import Contact, JournalEntry, point_hash
 from ..models.sql import database_for, insert_or_ignore
 from ..snapshots import About, Person
@@ -50,6 +50,8 @@ class Routed:
 Listener = Callable[[Sequence[Routed], datetime], None]
 _listeners: dict[str, list[Listener]] = defaultdict(list)
 _KEY_LENGTH = 200
+#: JournalEntry.about_type and about_id.
+_ABOUT_LENGTHS = (40, 120)
 
 
 def listener(kind: str) -> Callable[[Listener], Listener]:
@@ -113,9 +115,15 @@ def record_many(records: Sequence[Record]) -> None:
 
 def about_of(about: About | models.Model | None) -> About | None:
     """Return the type and id of what an event is about."""
-    if about is None or isinstance(about, About):
-        return about
-    return About(type=str(about._meta.model_name), id=str(about.pk))
+    if about is None:
+        return None
+    if not isinstance(about, About):
+        about = About(type=str(about._meta.model_name), id=str(about.pk))
+    type_length, id_length = _ABOUT_LENGTHS
+    return About(
+        type=shortened(clean_text(about.type), type_length),
+        id=shortened(clean_text(about.id), id_length),
+    )
 
 
 def _tell_recorded(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -140,7 +148,7 @@ def _row(one: Record, recorded_at: datetime) -> dict[str, Any]:
         "about_type": about.type if about else "",
         "about_id": about.id if about else "",
         "payload": one.event.to_options(),
-        "person": person.to_json(),
+        "person": to_json(person.to_json()),
         "site_id": one.site_id,
         "occurred_at": occurred_at,
         "recorded_at": recorded_at,
@@ -158,7 +166,6 @@ def dedup_key(
         key = f"{event.kind}:{act}"
     else:
         who = person.user_id or person.contact_id or person.email.lower() or person.phone
-        key = f"{event.kind}:{about or occurred_at.date()}:{point_hash('person', str(who))[:24]}"
-    if len(key) <= _KEY_LENGTH:
-        return key
-    return f"{key[:150]}:{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+        day = occurred_at.astimezone(UTC).date()
+        key = f"{event.kind}:{about or day}:{point_hash('person', clean_text(str(who)))[:24]}"
+    return shortened(clean_text(key), _KEY_LENGTH)

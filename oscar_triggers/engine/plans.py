@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from .. import conditions, definitions, steps
 from ..conditions import Condition
@@ -20,7 +20,11 @@ class Plan:
     by_key: Mapping[str, StepDefinition]
     #: {step key: the key to go on with}, "" at the end; branches rejoin at the next sibling.
     following: Mapping[str, str]
-    stay: tuple[Condition, ...]
+
+    @cached_property
+    def stay(self) -> tuple[Condition, ...]:
+        """Build the conditions to stay; raises UnknownKind or InvalidOptions."""
+        return tuple(conditions.from_options(data) for data in self.definition.stay)
 
     @property
     def first(self) -> str:
@@ -55,7 +59,6 @@ def _plan(version_id: int, content_hash: str) -> Plan:
         definition=definition,
         by_key={step.key: step for step, *_rest in definition.walk()},
         following=following,
-        stay=tuple(conditions.from_options(data) for data in definition.stay),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..exceptions import TriggersError
 from ..models import (
     ContactPoint,
     Dispatch,
@@ -19,7 +20,7 @@ from ..models import (
 )
 from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import enrollments, hand_over, letters, plans, settling
+from . import enrollments, faults, hand_over, letters, plans, settling
 from .decisions import Note, note_again
 
 logger = logging.getLogger(__name__)
@@ -35,10 +36,21 @@ class _Case:
 
 def prepare(rows: Sequence[Dispatch], now: datetime) -> list[hand_over.Ready]:
     """Return what may be handed over; everything else is settled or put off, with its reason."""
-    waiting = [row for row in rows if not _is_late(row, now)]
+    waiting = [row for row in rows if not _is_over(row, now) and not _is_late(row, now)]
     cases = _still_wanted(_cases(waiting), now)
     allowed = _judge(cases, now)
     return _compose(allowed, now)
+
+
+def _is_over(row: Dispatch, now: datetime) -> bool:
+    """Cancel what nobody is owed any more: its way ended while an earlier try was under way."""
+    reason = row.message.reason
+    if not reason and row.message.items.all():
+        return False
+    settling.settle(
+        settling.parties_of(row), DispatchState.CANCELLED, now, reason=reason or "no_enrollment"
+    )
+    return True
 
 
 def _is_late(row: Dispatch, now: datetime) -> bool:
@@ -93,16 +105,26 @@ def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoi
 
 def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
     failed: dict[int, tuple[str, Mapping[str, Any]]] = {}
+    broken: dict[int, Exception] = {}
     by_version: dict[int, list[_Case]] = defaultdict(list)
     for case in cases:
         by_version[case.enrollment.version_id].append(case)
     for group in by_version.values():
-        plan = plans.plan_of(group[0].enrollment.version)
-        failed.update(
-            enrollments.failed_stay_conditions(plan, [case.subject for case in group], now)
-        )
+        version = group[0].enrollment.version
+        try:
+            plan = plans.plan_of(version)
+            failed.update(
+                enrollments.failed_stay_conditions(plan, [case.subject for case in group], now)
+            )
+        except Exception as error:  # noqa: BLE001 - one flow's condition must not stop the others
+            logger.error("Version %s cannot be asked: %s", version.pk, faults.told(error))
+            broken[version.pk] = error
     wanted = []
     for case in cases:
+        if case.enrollment.version_id in broken:
+            fault = broken[case.enrollment.version_id]
+            settling.failed(case.row, fault, now, rule="stay", reason="broken_condition")
+            continue
         if case.enrollment.pk not in failed:
             wanted.append(case)
             continue
@@ -200,14 +222,16 @@ def _compose_each(
     """Compose together; when that fails, one by one, so that one bad letter spares the others."""
     try:
         return desk.compose_many(jobs)
-    except Exception:
-        logger.exception("Composing %d letters together failed; trying each.", len(jobs))
+    except Exception as error:  # noqa: BLE001 - one bad letter must not stop the others
+        said = faults.told(error)
+        logger.error("Composing %d letters failed; trying each: %s", len(jobs), said)
     results: list[letters.Composed | letters.NothingToSay | Exception] = []
     for job in jobs:
         try:
             results += desk.compose_many([job])
-        except Exception as error:
-            logger.exception("Message %s cannot be composed.", job.message.pk)
+        except Exception as error:  # noqa: BLE001 - as above
+            said = faults.told(error)
+            logger.error("Message %s cannot be composed: %s", job.message.pk, said)
             results.append(error)
     return results
 
@@ -230,6 +254,10 @@ def _nothing_to_say(case: _Case, composed: letters.NothingToSay, now: datetime) 
 
 
 def _cannot_compose(row: Dispatch, error: Exception, now: datetime) -> None:
+    if not isinstance(error, TriggersError):
+        settling.failed(row, error, now, rule="content", reason="cannot_compose")
+        return
+    # The same text with the same values fails again.
     settling.settle_with_note(
         row,
         DispatchState.DEAD,

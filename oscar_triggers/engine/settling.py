@@ -37,7 +37,12 @@ _MESSAGE_STATE = {
     DispatchState.CANCELLED: MessageState.CANCELLED,
     DispatchState.DEAD: MessageState.DEAD,
 }
-_NEVER_SENT = (DispatchState.SKIPPED, DispatchState.EXPIRED, DispatchState.DEAD)
+_NEVER_SENT = (
+    DispatchState.SKIPPED,
+    DispatchState.EXPIRED,
+    DispatchState.CANCELLED,
+    DispatchState.DEAD,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +70,25 @@ def parties_of(row: Dispatch, point_hash: str = "") -> Parties:
 def settle(
     parties: Parties, state: DispatchState, now: datetime, *, reason: str = "", detail: str = ""
 ) -> None:
-    """End a dispatch and its message; waits behind it count from now."""
+    """End a dispatch and its message; waits behind it count from now.
+
+    What another worker sent meanwhile stays sent.
+    """
     with transaction.atomic(using=database_for(Message)):
-        Dispatch.objects.filter(pk=parties.dispatch_id).update(
-            state=state,
-            reason=reason[:60],
-            detail=detail[:500],
-            settled_at=now,
-            lease_owner="",
-            leased_until=None,
+        settled = (
+            Dispatch.objects.filter(pk=parties.dispatch_id)
+            .exclude(state=DispatchState.SENT)
+            .update(
+                state=state,
+                reason=reason[:60],
+                detail=detail[:500],
+                settled_at=now,
+                lease_owner="",
+                leased_until=None,
+            )
         )
+        if not settled:
+            return
         Message.objects.filter(pk=parties.message_id).update(
             state=_MESSAGE_STATE[state], reason=reason[:60], settled_at=now
         )
@@ -178,12 +192,39 @@ def restart_waits(message_ids: Sequence[int], now: datetime) -> None:
 
 def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> None:
     """Give a leased dispatch back uncounted, to be prepared again from then on."""
-    Dispatch.objects.filter(pk=dispatch_id).update(
+    Dispatch.objects.filter(pk=dispatch_id, state=DispatchState.LEASED).update(
         state=DispatchState.PLANNED,
         due_at=due_at,
         lease_owner="",
         leased_until=None,
         crashes=F("crashes") + (1 if crashed else 0),
+    )
+
+
+def failed(row: Dispatch, error: Exception, now: datetime, *, rule: str, reason: str) -> None:
+    """Prepare a dispatch anew after a pause; what fails again and again is dead.
+
+    The cause may be gone by then: a cache that was down, an extension that is mended.
+    """
+    general = triggers_settings()
+    compared: dict[str, Any] = {"error": type(error).__name__}
+    crashes = row.crashes + 1
+    if crashes >= general.max_crashes:
+        settle_with_note(row, DispatchState.DEAD, now, rule=rule, reason=reason, compared=compared)
+        return
+    pauses = general.retry_after or (general.tick_every,)
+    until = now + pauses[min(crashes, len(pauses)) - 1]
+    requeue(row.pk, until, crashed=True)
+    note_again(
+        Note(
+            rule=rule,
+            verdict="postpone",
+            reason=reason,
+            compared={**compared, "until": until},
+            message_id=row.message_id,
+            flow_id=row.message.flow_id,
+        ),
+        now,
     )
 
 

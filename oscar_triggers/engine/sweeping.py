@@ -10,7 +10,7 @@ from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import insert_or_ignore, lease
 from ..registry import Registry
-from . import worker
+from . import faults, worker
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,9 @@ def run_due(now: datetime) -> dict[str, dict[str, Any]]:
 def _run_one(sweep: Sweep, pulse: Pulse, now: datetime) -> dict[str, Any]:
     try:
         detail = sweep.run(now, pulse)
-    except Exception as error:
-        logger.exception("The sweep %s failed; it runs again at its next turn.", sweep.name)
+    except Exception as error:  # noqa: BLE001 - one sweep's bug must not stop the others
+        said = faults.told(error)
+        logger.error("The sweep %s failed; it runs again at its next turn: %s", sweep.name, said)
         detail = {"error": type(error).__name__}
     Pulse.objects.filter(pk=pulse.pk, lease_owner=pulse.lease_owner).update(
         ran_at=now,

@@ -1,0 +1,290 @@
+"""Cases that break engines: broken neighbours, two acts at once, odd values, late moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+from django.core import mail
+from django.utils.translation import gettext_lazy
+
+from oscar_triggers import conditions, events
+from oscar_triggers.conditions import Condition
+from oscar_triggers.definitions import read_flow_file
+from oscar_triggers.engine import decisions, enrollments, flows, intake, outbox, routing
+from oscar_triggers.events import Event
+from oscar_triggers.exceptions import DefinitionError
+from oscar_triggers.models import (
+    Decision,
+    Dispatch,
+    DispatchState,
+    Enrollment,
+    EnrollmentState,
+    FlowVersion,
+    JournalEntry,
+    Message,
+    MessageState,
+)
+from oscar_triggers.snapshots import About, Person, Subject, Verdict
+
+from .conftest import SEND, wait
+
+pytestmark = pytest.mark.django_db
+
+Publish = Callable[..., FlowVersion]
+Tell = Callable[..., None]
+Tick = Callable[[datetime], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TentPitched(Event):
+    """A tent was pitched; of two tents of one person only the newer matters."""
+
+    kind: ClassVar[str] = "tent_pitched"
+    about_type: ClassVar[str] = "tent"
+    one_at_a_time: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampLeft(Event):
+    """Someone left the camp."""
+
+    kind: ClassVar[str] = "camp_left"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaks(Condition):
+    """A condition of an extension with a bug."""
+
+    kind: ClassVar[str] = "breaks"
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Raise what no contract allows."""
+        raise KeyError("anna@example.com")
+
+
+@pytest.fixture
+def camp() -> Iterator[None]:
+    """Let the engine know the events and the condition of this file."""
+    with (
+        events.registry.temporarily("tent_pitched", TentPitched),
+        events.registry.temporarily("camp_left", CampLeft),
+        conditions.registry.temporarily("breaks", Breaks),
+    ):
+        yield
+
+
+def tent(pk: str) -> About:
+    """Return the name of a tent."""
+    return About(type="tent", id=pk)
+
+
+def test_of_two_things_left_in_one_batch_the_newer_one_is_followed(
+    camp: None, publish_flow: Publish, tick: Tick, now: datetime, person: Person
+) -> None:
+    publish_flow(wait("pause", "1h"), trigger="tent_pitched", include_waiting=True)
+    for pk, age in (("1", 2), ("2", 1)):
+        at = now - timedelta(hours=age)
+        intake.record(TentPitched(), person=person, about=tent(pk), occurred_at=at)
+    routing.route(now)
+    states = dict(Enrollment.objects.values_list("about_id", "state"))
+    assert states == {"1": EnrollmentState.ENDED, "2": EnrollmentState.ACTIVE}
+
+
+def test_a_letter_right_before_the_end_is_still_sent(
+    publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND, {"key": "end", "kind": "exit", "options": {"reason": "goal"}})
+    expire()
+    tick(now)
+    assert Message.objects.get().state == MessageState.SENT
+    assert Enrollment.objects.get().exit_reason == "goal"
+
+
+def test_a_flow_that_cannot_be_read_any_more_stops_no_other_flow(
+    camp: None, publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(
+        wait("pause", "1h"), key="broken", trigger="gift_card_expiring",
+        stay=[{"kind": "breaks"}], entry=[{"kind": "breaks"}],
+    )  # fmt: skip
+    publish_flow(SEND)
+    with conditions.registry.temporarily("breaks", Breaks):
+        del conditions.registry._entries["breaks"]
+        expire()
+        tick(now)
+        conditions.registry._entries["breaks"] = Breaks
+    assert len(mail.outbox) == 1
+    assert JournalEntry.objects.get().routed_at == now
+
+
+def test_a_condition_with_a_bug_stops_no_other_flow(
+    camp: None, publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(wait("pause", "1h"), key="broken", entry=[{"kind": "breaks"}])
+    publish_flow(SEND)
+    expire()
+    tick(now)
+    assert len(mail.outbox) == 1
+    assert Decision.objects.filter(reason="broken_condition", flow__key="broken").exists()
+
+
+def test_a_stay_condition_with_a_bug_stops_no_letter_of_another_flow(
+    camp: None, publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND, key="broken")
+    publish_flow(SEND)
+    expire()
+    routing.route(now)
+    enrollments.advance(now)
+    assert Message.objects.filter(state=MessageState.PLANNED).count() == 2
+    broken = FlowVersion.objects.filter(flow__key="broken")
+    definition = {**broken.get().definition, "stay": [{"kind": "breaks"}]}
+    broken.update(definition=definition, content_hash="broken by an update of its extension")
+    outbox.send_due(now)
+    assert len(mail.outbox) == 1
+    assert Message.objects.get(flow__key="broken").state == MessageState.PLANNED
+
+
+def test_switching_a_flow_off_leaves_no_letter_waiting_for_ever(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND)
+    expire()
+    routing.route(now)
+    enrollments.advance(now)
+    assert Enrollment.objects.get().state == EnrollmentState.ENDED
+    flows.archive("gift-cards", now)
+    assert Message.objects.get().state == MessageState.CANCELLED
+    assert Dispatch.objects.get().state == DispatchState.CANCELLED
+
+
+def test_people_reach_the_goal_of_the_version_that_they_entered_with(
+    camp: None, publish_flow: Publish, expire: Tell, now: datetime, person: Person
+) -> None:
+    publish_flow(wait("pause", "1h"), goals=["camp_left"])
+    expire()
+    routing.route(now)
+    publish_flow(wait("pause", "1h"))
+    intake.record(CampLeft(), person=person)
+    routing.route(now + timedelta(seconds=1))
+    assert Enrollment.objects.get().exit_reason == "goal"
+
+
+class Colour(Enum):
+    """A colour."""
+
+    RED = "red"
+
+
+def test_a_decision_keeps_whatever_values_were_compared(db: None, now: datetime) -> None:
+    compared = {
+        "decimal": Decimal("1.50"),
+        "moment": now,
+        "enum": Colour.RED,
+        "lazy": gettext_lazy("Name"),
+        "uuid": UUID(int=7),
+        "nothing": float("nan"),
+        "bytes": b"\x00\xff",
+        "nul": "a\0b",
+        "half": "\ud83d",
+        "emoji": "🧦",
+        7: {"set": {1}, "object": object()},
+    }
+    decisions.note_many(
+        [decisions.Note(rule="r" * 100, verdict="v" * 100, reason="z" * 100, compared=compared)],
+        now,
+    )
+    kept = Decision.objects.get().compared
+    assert kept["decimal"] == "1.50"
+    assert kept["enum"] == "red"
+    assert kept["lazy"] == "Name"
+    assert kept["emoji"] == "🧦"
+
+
+def test_an_event_with_odd_text_is_recorded_and_routed(
+    publish_flow: Publish, tick: Tick, now: datetime
+) -> None:
+    from datetime import date
+
+    from sandbox.shop_extras.triggers import GiftCardExpiring
+
+    publish_flow(wait("pause", "1h"))
+    person = Person(
+        email="Anna\0@Example.com", first_name="A\0nn\ud83d" * 100, last_name="🧦",
+        language="x" * 50, time_zone="Nowhere/\0" * 30, phone="\0+44 20 7946 0000",
+    )  # fmt: skip
+    intake.record(
+        GiftCardExpiring(code="\0\ud83d" + "x" * 100_000, expires_on=date(2030, 5, 1)),
+        person=person,
+        about=About(type="gift_card", id="7" * 300),
+    )
+    assert routing.route(now) == 1
+    assert JournalEntry.objects.get().error == ""
+    assert JournalEntry.objects.get().routed_at == now
+
+
+def test_two_long_names_that_begin_alike_are_two_things(
+    publish_flow: Publish, expire: Tell, now: datetime
+) -> None:
+    publish_flow(wait("pause", "1h"))
+    expire(card="x" * 118 + "1")
+    expire(card="x" * 118 + "2")
+    routing.route(now)
+    assert Enrollment.objects.count() == 2
+
+
+def test_a_step_with_the_longest_key_goes_on(
+    publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    question = {"kind": "card_begins_with", "letters": "A"}
+    branch = {
+        "key": "b" * 80, "kind": "branch", "options": {"condition": question},
+        "branches": {"yes": [{**SEND, "key": "s" * 80}], "no": []},
+    }  # fmt: skip
+    publish_flow(branch)
+    expire()
+    tick(now)
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: wait, options: {duration: 99999999999999w}}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: wait, options: {duration: 90000000d}}",
+        "flow: a\ntrigger: gift_card_expiring\nmax_lateness: 99999999999999w\nsteps: []",
+        "flow: a\ntrigger: {kind: basket_left, minimum_value: NaN}\nsteps: []",
+        "flow: a\ntrigger: {kind: basket_left, minimum_value: Infinity}\nsteps: []",
+        "flow: a\ntrigger: {kind: basket_left, minimum_value: [1]}\nsteps: []",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: wait, options: text}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: wait, branches: {yes: text}}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: branch, options: {condition: 5}}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: branch, options: {condition: {kind: [1]}}}",
+        "flow: a\ntrigger: gift_card_expiring\ngoals: 5\nsteps: []",
+        "flow: a\ntrigger: gift_card_expiring\ngoals: [[1]]\nentry: [{kind: {a: 1}}]\nsteps: []",
+        "flow: a\ntrigger: gift_card_expiring\nsteps: {a: b}",
+        f"flow: a\nname: {'n' * 300}\ntrigger: gift_card_expiring\nsteps: []",
+        f"flow: a\ntopic: {'n' * 300}\nstream: transactional\ntrigger: gift_card_expiring\nsteps:\n- {{key: w, kind: wait, options: {{duration: 1h}}}}",
+        "- a",
+        "",
+        "\0",
+        "[" * 2000,
+        "flow: a\n? [1, 2]\n: 3",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: send, options: {template: a, channel: [1]}}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: send, options: {template: a, voucher: 5}}",
+        "flow: a\ntrigger: gift_card_expiring\nsteps:\n- {key: w, kind: exit, options: {reason: bored}}",
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_with_a_file_is_said_as_a_problem(text: str, db: None) -> None:
+    try:
+        problems = flows.check(read_flow_file(text))
+    except DefinitionError as error:
+        problems = list(error.problems)
+    assert problems
