@@ -15,6 +15,7 @@ from django.utils import timezone
 from oscar_triggers.models import BasketWatch, Contact, Message, MessageState
 from tests.editor.conftest import LETTER, make_flow, make_template, signed_in
 from tests.editor.forms import flow_form, template_form
+from tests.mail import use_backend
 from wagtail_triggers.models import FlowDraft
 from wagtail_triggers.previews import DARK, LIGHT, MJML, TEXT, in_scheme
 
@@ -29,7 +30,7 @@ BASKET_LETTER = LETTER.replace(
 @pytest.fixture(autouse=True)
 def no_server(settings: Any) -> None:
     """Keep mail in memory."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    use_backend(settings, "django.core.mail.backends.locmem.EmailBackend")
 
 
 def preview(client: Client, draft: Any, data: dict[str, Any], mode: str) -> Any:

@@ -91,6 +91,7 @@ def test_a_shop_on_the_desk_needs_no_https() -> None:
     assert found(OSCAR_TRIGGERS=with_options(BASE_URL="http://localhost:8000")) == set()
 
 
+@pytest.mark.filterwarnings("ignore:The EMAIL_::pytest_django")
 @pytest.mark.parametrize("use", [use_backend, use_email_settings])
 def test_a_mail_server_without_a_timeout_is_named(settings: Any, use: Callable[..., None]) -> None:
     use(settings, SMTP, host="127.0.0.1", timeout=None)
