@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
+from django.utils.translation import pgettext_lazy
+
 from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
@@ -88,7 +90,7 @@ class Channel(Kind):
 
 N = TypeVar("N", bound=type[Channel])
 
-registry: Registry[type[Channel]] = Registry("channel")
+registry: Registry[type[Channel]] = Registry(pgettext_lazy("triggers", "channel"))
 
 
 def register(channel_class: N) -> N:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
+from django.utils.translation import pgettext, pgettext_lazy
+
 from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
@@ -31,7 +33,7 @@ class Condition(Kind):
 
 C = TypeVar("C", bound=type[Condition])
 
-registry: Registry[type[Condition]] = Registry("condition")
+registry: Registry[type[Condition]] = Registry(pgettext_lazy("triggers", "condition"))
 
 
 def register(condition_class: C) -> C:
@@ -45,5 +47,5 @@ def register(condition_class: C) -> C:
 def from_options(data: Mapping[str, Any]) -> Condition:
     """Build a condition from {"kind": …, option: value}; raises UnknownKind or InvalidOptions."""
     if "kind" not in data:
-        raise InvalidOptions("A condition needs a 'kind'.")
+        raise InvalidOptions(pgettext("triggers", "A condition needs a 'kind'."))
     return registry.get(str(data["kind"])).from_options(data)

@@ -13,6 +13,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.utils.translation import pgettext_lazy
 
 PROMOTIONAL = "promotional"
 TRANSACTIONAL = "transactional"
@@ -54,7 +55,9 @@ class TriggersSettings:
     #: {site id: {"base_url": …, "shop_name": …, "postal_address": …, "senders": …}}
     sites: Mapping[int, Any] = field(default_factory=dict)
     #: Mailing groups people can subscribe to and leave: {key: label}.
-    topics: Mapping[str, str] = field(default_factory=lambda: {"offers": "Offers and reminders"})
+    topics: Mapping[str, Any] = field(
+        default_factory=lambda: {"offers": pgettext_lazy("triggers", "Offers and reminders")}
+    )
     #: Whether a sale allows letters about similar goods (ePrivacy 13(2), PECR reg. 22).
     soft_opt_in: bool = False
     #: Region for phone numbers written without a country code, as in "GB".

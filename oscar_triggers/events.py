@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
+from django.utils.translation import pgettext_lazy
+
 from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
@@ -73,7 +75,7 @@ class Event(Kind):
 
 E = TypeVar("E", bound=type[Event])
 
-registry: Registry[type[Event]] = Registry("event")
+registry: Registry[type[Event]] = Registry(pgettext_lazy("triggers", "event"))
 
 
 def register(event_class: E) -> E:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import pgettext
+
 
 class TriggersError(Exception):
     """Something that oscar_triggers cannot do, with what to do about it."""
@@ -35,7 +37,8 @@ class Problem:
     def __str__(self) -> str:
         place = self.where
         if self.line:
-            place = f"{place}, line {self.line}" if place else f"line {self.line}"
+            line = pgettext("triggers", "line %(line)d") % {"line": self.line}
+            place = f"{place}, {line}" if place else line
         return f"{place}: {self.message}" if place else self.message
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from django.utils.translation import pgettext
 
 from .exceptions import AlreadyRegistered, UnknownKind
 
@@ -14,7 +16,7 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """What is registered under each kind, in the order of registration."""
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: Any) -> None:
         self.noun = noun
         self._entries: dict[str, T] = {}
 
@@ -38,10 +40,14 @@ class Registry(Generic[T]):
         try:
             return self._entries[kind]
         except KeyError:
-            known = ", ".join(sorted(self._entries)) or "none"
+            known = ", ".join(sorted(self._entries)) or "–"
             raise UnknownKind(
-                f"No installed app registers the {self.noun} {kind!r} (known: {known}). "
-                f"Install the app that does, or remove what uses it."
+                pgettext(
+                    "triggers",
+                    "No installed app registers the %(noun)s '%(kind)s' (known: %(known)s). "
+                    "Install the app that does, or remove what uses it.",
+                )
+                % {"noun": self.noun, "kind": kind, "known": known}
             ) from None
 
     def __contains__(self, kind: object) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
+from django.utils.translation import pgettext_lazy
+
 from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
@@ -81,7 +83,7 @@ class Step(Kind):
 
 S = TypeVar("S", bound=type[Step])
 
-registry: Registry[type[Step]] = Registry("step")
+registry: Registry[type[Step]] = Registry(pgettext_lazy("triggers", "step"))
 
 
 def register(step_class: S) -> S:

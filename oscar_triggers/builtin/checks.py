@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import pgettext
+
 from .. import channels
 from ..conf import PROMOTIONAL
 from ..content.compiling import promotional_problems
@@ -26,13 +28,22 @@ def _problems_of(step: StepDefinition, stream: str) -> list[Problem]:
     key = str(step.options.get("template", ""))
     channel = str(step.options.get("channel", "email"))
     if channel not in channels.registry:
-        return [Problem(where=where, message=f"no app brings the channel {channel!r}")]
+        return [
+            Problem(
+                where=where,
+                message=pgettext("triggers", "no app brings the channel '%(channel)s'")
+                % {"channel": channel},
+            )
+        ]
     languages = templates.languages(key)
     if not languages:
         return [
             Problem(
                 where=where,
-                message=f"the template {key!r} is not published; publish it first",
+                message=pgettext(
+                    "triggers", "the template '%(key)s' is not published; publish it first"
+                )
+                % {"key": key},
             )
         ]
     if stream != PROMOTIONAL or channels.registry.get(channel).content != "email":

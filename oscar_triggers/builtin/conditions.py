@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from .. import conditions
 from ..conditions import Condition
@@ -53,7 +53,8 @@ class EventField(Condition):
         """Refuse a comparison that is none."""
         if self.comparison not in _COMPARISONS:
             raise ValueError(
-                f"comparison must be one of {', '.join(_COMPARISONS)}, not {self.comparison!r}"
+                pgettext("triggers", "comparison must be one of %(known)s, not '%(found)s'")
+                % {"known": ", ".join(_COMPARISONS), "found": self.comparison}
             )
 
     def holds(self, subject: Subject, now: datetime) -> Verdict:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.utils.translation import pgettext
+
 from ..conf import triggers_settings
 from ..definitions import FlowDefinition
 from ..exceptions import Problem
@@ -24,9 +26,11 @@ def problems_of(definition: FlowDefinition) -> list[Problem]:
     problems = definition.problems()
     if definition.stream == "promotional" and definition.topic not in triggers_settings().topics:
         known = ", ".join(triggers_settings().topics)
-        problems.append(
-            Problem(where="topic", message=f"{definition.topic!r} is no topic (known: {known})")
-        )
+        message = pgettext("triggers", "'%(topic)s' is no topic (known: %(known)s)") % {
+            "topic": definition.topic,
+            "known": known,
+        }
+        problems.append(Problem(where="topic", message=message))
     for check in _checks:
         problems += check(definition)
     return problems

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import pgettext
 
 from ..content.compiling import compile_letter
 from ..content.letters import LetterSource
@@ -85,7 +86,10 @@ def _owned_elsewhere(template: Template) -> Problem:
     side = Owner(template.owner).label
     return Problem(
         where="template",
-        message=f"{template.key!r} is written in {side}; take it over there or choose another key",
+        message=pgettext(
+            "triggers", "'%(key)s' is written in %(side)s; take it over there or choose another key"
+        )
+        % {"key": template.key, "side": side},
     )
 
 
@@ -93,7 +97,10 @@ def template_id(key: str) -> int:
     """Return the id of a template; raises NoSuchTemplate."""
     found = Template.objects.filter(key=key).values_list("pk", flat=True).first()
     if found is None:
-        raise NoSuchTemplate(f"The template {key!r} does not exist; publish it.")
+        raise NoSuchTemplate(
+            pgettext("triggers", "The template '%(key)s' does not exist; publish it.")
+            % {"key": key}
+        )
     return found
 
 

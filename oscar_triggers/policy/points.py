@@ -8,6 +8,7 @@ import idna
 import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.utils.translation import pgettext
 
 from .. import channels
 from ..conf import triggers_settings
@@ -52,21 +53,23 @@ def normalise_email(value: str) -> str:
     text = value.strip()
     local, at, domain = text.rpartition("@")
     if not at or len(text) > _MAX_LENGTH or _CONTROL.search(text):
-        raise ValueError("This is not an e-mail address.")
+        raise ValueError(pgettext("triggers", "This is not an e-mail address."))
     domain = domain.rstrip(".").lower()
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")
         except idna.IDNAError:
-            raise ValueError("The domain of this e-mail address does not exist.") from None
+            raise ValueError(
+                pgettext("triggers", "The domain of this e-mail address does not exist.")
+            ) from None
     normalised = f"{local.lower()}@{domain}"
     try:
         # Django's validator knows ASCII mailboxes only; SMTPUTF8 ones are as good (RFC 6531).
         _is_email(normalised if local.isascii() else f"mailbox@{domain}")
     except ValidationError:
-        raise ValueError("This is not an e-mail address.") from None
+        raise ValueError(pgettext("triggers", "This is not an e-mail address.")) from None
     if not local.isascii() and re.search(r"[\s\"(),:;<>@\[\\\]]", local):
-        raise ValueError("This is not an e-mail address.")
+        raise ValueError(pgettext("triggers", "This is not an e-mail address."))
     return normalised
 
 
@@ -79,7 +82,7 @@ def normalise_phone(value: str) -> str:
     try:
         number = phonenumbers.parse(value.strip(), region)
     except phonenumbers.NumberParseException:
-        raise ValueError("This is not a phone number.") from None
+        raise ValueError(pgettext("triggers", "This is not a phone number.")) from None
     if not phonenumbers.is_possible_number(number):
-        raise ValueError("This is not a phone number.")
+        raise ValueError(pgettext("triggers", "This is not a phone number."))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

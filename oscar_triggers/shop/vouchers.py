@@ -48,18 +48,23 @@ class VoucherOptions:
         """Read a step's options; raises ValueError saying what does not fit."""
         unknown = sorted(set(options) - {"percent", "valid"})
         if unknown:
-            raise ValueError(f"has no option {', '.join(unknown)} (it has: percent, valid)")
+            raise ValueError(
+                pgettext("triggers", "has no option %(unknown)s (it has: percent, valid)")
+                % {"unknown": ", ".join(unknown)}
+            )
         try:
             percent = Decimal(str(options.get("percent", "")))
         except InvalidOperation:
-            raise ValueError("needs 'percent', a number from 1 to 100") from None
+            raise ValueError(
+                pgettext("triggers", "needs 'percent', a number from 1 to 100")
+            ) from None
         if not 0 < percent <= 100:
-            raise ValueError("'percent' must be above 0 and at most 100")
+            raise ValueError(pgettext("triggers", "'percent' must be above 0 and at most 100"))
         valid = options.get("valid", _DEFAULT_VALID)
         if not isinstance(valid, timedelta):
             valid = parse_duration(str(valid))
         if valid < timedelta(hours=1):
-            raise ValueError("'valid' must be one hour or longer")
+            raise ValueError(pgettext("triggers", "'valid' must be one hour or longer"))
         return cls(percent=percent, valid=valid)
 
 
