@@ -20,14 +20,14 @@ DJANGOS = "django.core.mail.backends.smtp.EmailBackend"
 OURS = "oscar_triggers.builtin.smtp.EmailBackend"
 
 
-def _plan() -> None:
+def plan() -> None:
     """Let fresh customers leave baskets, about each of which one letter is due."""
     from tests.storm import world
 
     world.plan_basket_letters(LETTERS)
 
 
-def _send_all() -> None:
+def send_all() -> None:
     from django.utils import timezone
 
     from oscar_triggers.engine import outbox
@@ -38,7 +38,7 @@ def _send_all() -> None:
     assert sent == LETTERS, sent
 
 
-def _forget() -> None:
+def forget() -> None:
     """Empty our tables and the shop's, so that every round sees the same."""
     from django.core.management import call_command
 
@@ -66,7 +66,7 @@ class Caught:
 
         EmailBackend.send_ready = send_ready  # type: ignore[method-assign]
         try:
-            _send_all()
+            send_all()
         finally:
             EmailBackend.send_ready = original  # type: ignore[method-assign]
         for message in Message.objects.select_related("template_version"):
@@ -107,10 +107,10 @@ def _post_office() -> None:
 def _with_backend(backend: str, watch: Watch) -> None:
     from django.test import override_settings
 
-    _forget()
-    _plan()
+    forget()
+    plan()
     with override_settings(EMAIL_BACKEND=backend):
-        watch.time(_send_all)
+        watch.time(send_all)
 
 
 def run() -> None:
@@ -121,7 +121,7 @@ def run() -> None:
         os.environ["SMTP_PORT"] = str(sink.port)
         with fresh_database() as vendor:
             caught = Caught()
-            _plan()
+            plan()
             caught.catch()
             ours, standard, bare, peer, queueing = (Watch() for _ in range(5))
             for _round in range(ROUNDS):
