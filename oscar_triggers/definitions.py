@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import yaml
+from django.utils.translation import pgettext
 
 from . import conditions, events, steps
 from .conf import PROMOTIONAL, TRANSACTIONAL
@@ -158,22 +159,45 @@ class FlowDefinition:
         found: list[Problem] = []
         if not KEY.match(self.key):
             found.append(
-                Problem(where="flow", message="needs a key of small letters, digits and hyphens")
+                Problem(
+                    where="flow",
+                    message=pgettext(
+                        "triggers", "needs a key of small letters, digits and hyphens"
+                    ),
+                )
             )
         if len(self.name) > _LONGEST_NAME:
             found.append(
-                Problem(where="name", message=f"is longer than {_LONGEST_NAME} characters")
+                Problem(
+                    where="name",
+                    message=pgettext("triggers", "is longer than %(count)d characters")
+                    % {"count": _LONGEST_NAME},
+                )
             )
         if len(self.topic) > _LONGEST_TOPIC:
             found.append(
-                Problem(where="topic", message=f"is longer than {_LONGEST_TOPIC} characters")
+                Problem(
+                    where="topic",
+                    message=pgettext("triggers", "is longer than %(count)d characters")
+                    % {"count": _LONGEST_TOPIC},
+                )
             )
         if self.stream not in (PROMOTIONAL, TRANSACTIONAL):
             found.append(
-                Problem(where="stream", message=f"must be {PROMOTIONAL!r} or {TRANSACTIONAL!r}")
+                Problem(
+                    where="stream",
+                    message=pgettext("triggers", "must be '%(one)s' or '%(other)s'")
+                    % {"one": PROMOTIONAL, "other": TRANSACTIONAL},
+                )
             )
         if self.on_doubt not in ("hold", "resend"):
-            found.append(Problem(where="on_doubt", message="must be 'hold' or 'resend'"))
+            found.append(
+                Problem(
+                    where="on_doubt",
+                    message=pgettext("triggers", "must be '%(one)s' or '%(other)s'")
+                    % {"one": "hold", "other": "resend"},
+                )
+            )
         found += self._trigger_problems()
         for where, wanted in (("entry", self.entry), ("stay", self.stay)):
             for data in wanted:
@@ -182,10 +206,20 @@ class FlowDefinition:
 
     def _trigger_problems(self) -> list[Problem]:
         if not self.trigger:
-            return [Problem(where="trigger", message="choose what starts the flow")]
+            return [
+                Problem(
+                    where="trigger", message=pgettext("triggers", "choose what starts the flow")
+                )
+            ]
         found = _kind_problem(self.trigger_event, "trigger")
         if not found and not events.registry.get(self.trigger).can_trigger:
-            found.append(Problem(where="trigger", message=f"{self.trigger!r} cannot start a flow"))
+            found.append(
+                Problem(
+                    where="trigger",
+                    message=pgettext("triggers", "'%(event)s' cannot start a flow")
+                    % {"event": self.trigger},
+                )
+            )
         for goal in self.goals:
             found += _kind_problem(lambda goal=goal: events.registry.get(goal), "goals")
         return found
@@ -193,24 +227,38 @@ class FlowDefinition:
     def _step_problems(self) -> list[Problem]:
         found: list[Problem] = []
         if not self.steps:
-            found.append(Problem(where="steps", message="add at least one step"))
+            found.append(
+                Problem(where="steps", message=pgettext("triggers", "add at least one step"))
+            )
         seen: set[str] = set()
         for step, _parent, _branch, _position, depth in self.walk():
             where = f"steps › {step.key or step.kind}"
             if not KEY.match(step.key):
-                found.append(Problem(where=where, message="needs a key"))
+                found.append(Problem(where=where, message=pgettext("triggers", "needs a key")))
             elif step.key in seen:
-                found.append(Problem(where=where, message="another step has the same key"))
+                found.append(
+                    Problem(
+                        where=where, message=pgettext("triggers", "another step has the same key")
+                    )
+                )
             seen.add(step.key)
             if depth > MAX_DEPTH:
                 found.append(
-                    Problem(where=where, message=f"is nested deeper than {MAX_DEPTH} levels")
+                    Problem(
+                        where=where,
+                        message=pgettext("triggers", "is nested deeper than %(count)d levels")
+                        % {"count": MAX_DEPTH},
+                    )
                 )
             found += _kind_problem(lambda step=step: read_step(step), where)
             if step.kind in steps.registry:
                 known = steps.registry.get(step.kind).branches
                 found += [
-                    Problem(where=where, message=f"has no branch {name!r}")
+                    Problem(
+                        where=where,
+                        message=pgettext("triggers", "has no branch '%(branch)s'")
+                        % {"branch": name},
+                    )
                     for name in step.branches
                     if name not in known
                 ]

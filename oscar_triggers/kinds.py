@@ -18,6 +18,8 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
+from django.utils.translation import pgettext
+
 from .exceptions import InvalidOptions
 
 VERSION_KEY = "_schema"
@@ -37,13 +39,24 @@ def parse_duration(text: str) -> timedelta:
     while position < len(rest):
         match = _DURATION.match(rest, position)
         if match is None:
-            raise ValueError(f"{text!r} is not a duration; write it like '1h', '2d' or '1d 12h'.")
+            raise ValueError(
+                pgettext(
+                    "triggers",
+                    "'%(text)s' is not a duration; write it like '1h', '2d' or '1d 12h'.",
+                )
+                % {"text": text}
+            )
         seconds += int(match[1]) * _DURATION_UNITS[match[2]]
         position = match.end()
     if not rest:
-        raise ValueError("A duration is missing; write it like '1h', '2d' or '1d 12h'.")
+        raise ValueError(
+            pgettext("triggers", "A duration is missing; write it like '1h', '2d' or '1d 12h'.")
+        )
     if seconds > _LONGEST_DURATION.total_seconds():
-        raise ValueError(f"{text!r} is too long; the longest is {_LONGEST_DURATION.days}d.")
+        raise ValueError(
+            pgettext("triggers", "'%(text)s' is too long; the longest is %(days)dd.")
+            % {"text": text, "days": _LONGEST_DURATION.days}
+        )
     return timedelta(seconds=seconds)
 
 
@@ -98,20 +111,24 @@ def from_json(annotation: Any, value: Any) -> Any:
         options = [arg for arg in get_args(annotation) if arg is not type(None)]
         if value is None:
             if len(options) == len(get_args(annotation)):
-                raise ValueError("a value is missing")
+                raise ValueError(pgettext("triggers", "a value is missing"))
             return None
         return from_json(options[0], value)
     if annotation is Any:
         return value
     if origin is tuple or origin is list:
         if not isinstance(value, list | tuple):
-            raise ValueError(f"expected a list, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected a list, got %(value)r") % {"value": value}
+            )
         item_type = get_args(annotation)[0]
         items = [from_json(item_type, item) for item in value]
         return tuple(items) if origin is tuple else items
     if origin is dict or annotation is dict:
         if not isinstance(value, Mapping):
-            raise ValueError(f"expected a mapping, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected a mapping, got %(value)r") % {"value": value}
+            )
         return dict(value)
     return _scalar_from_json(annotation, value)
 
@@ -120,22 +137,32 @@ def _scalar_from_json(annotation: Any, value: Any) -> Any:
     if annotation is bool:
         if isinstance(value, bool):
             return value
-        raise ValueError(f"expected yes or no, got {value!r}")
+        raise ValueError(
+            pgettext("triggers", "expected yes or no, got %(value)r") % {"value": value}
+        )
     if annotation is int:
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(f"expected a whole number, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected a whole number, got %(value)r") % {"value": value}
+            )
         return int(value)
     if annotation is Decimal:
         try:
             number = Decimal(str(value))
         except InvalidOperation:
-            raise ValueError(f"expected a number, got {value!r}") from None
+            raise ValueError(
+                pgettext("triggers", "expected a number, got %(value)r") % {"value": value}
+            ) from None
         if not number.is_finite():
-            raise ValueError(f"expected a number, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected a number, got %(value)r") % {"value": value}
+            )
         return number
     if annotation is float:
         if not math.isfinite(float(value)):
-            raise ValueError(f"expected a number, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected a number, got %(value)r") % {"value": value}
+            )
         return float(value)
     if annotation is timedelta:
         return value if isinstance(value, timedelta) else parse_duration(str(value))
@@ -145,7 +172,9 @@ def _scalar_from_json(annotation: Any, value: Any) -> Any:
         return value if isinstance(value, date) else date.fromisoformat(str(value))
     if annotation is str:
         if not isinstance(value, str):
-            raise ValueError(f"expected text, got {value!r}")
+            raise ValueError(
+                pgettext("triggers", "expected text, got %(value)r") % {"value": value}
+            )
         return value
     return value
 
@@ -231,19 +260,29 @@ class Kind:
         unknown = sorted(set(options) - set(hints))
         if unknown:
             raise InvalidOptions(
-                f"{cls.kind!r} has no option {', '.join(unknown)} "
-                f"(it has: {', '.join(hints) or 'none'})."
+                pgettext("triggers", "'%(kind)s' has no option %(unknown)s (it has: %(known)s).")
+                % {
+                    "kind": cls.kind,
+                    "unknown": ", ".join(unknown),
+                    "known": ", ".join(hints) or "–",
+                }
             )
         values: dict[str, Any] = {}
         for option in cls.option_fields():
             if option.name not in options:
                 if option.default is MISSING and option.default_factory is MISSING:
-                    raise InvalidOptions(f"{cls.kind!r} needs the option {option.name!r}.")
+                    raise InvalidOptions(
+                        pgettext("triggers", "'%(kind)s' needs the option '%(option)s'.")
+                        % {"kind": cls.kind, "option": option.name}
+                    )
                 continue
             try:
                 values[option.name] = from_json(hints[option.name], options[option.name])
             except (ValueError, TypeError) as error:
-                raise InvalidOptions(f"{cls.kind!r}, option {option.name!r}: {error}") from error
+                raise InvalidOptions(
+                    pgettext("triggers", "'%(kind)s', option '%(option)s': %(problem)s")
+                    % {"kind": cls.kind, "option": option.name, "problem": error}
+                ) from error
         try:
             return cls(**values)
         except ValueError as error:

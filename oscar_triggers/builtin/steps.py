@@ -183,7 +183,10 @@ class Exit(Step):
     def __post_init__(self) -> None:
         """Refuse a reason that is none."""
         if self.reason not in ExitReason.values:
-            raise ValueError(f"reason must be one of {', '.join(ExitReason.values)}")
+            raise ValueError(
+                pgettext("triggers", "reason must be one of %(known)s")
+                % {"known": ", ".join(ExitReason.values)}
+            )
 
     def run(self, visit: StepVisit, now: datetime) -> Outcome:
         """Leave."""

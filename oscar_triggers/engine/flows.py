@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import pgettext
 
 from .. import signals
 from ..definitions import FlowDefinition
@@ -97,7 +98,10 @@ def _owned_elsewhere(flow: Flow) -> Problem:
     side = Owner(flow.owner).label
     return Problem(
         where="flow",
-        message=f"{flow.key!r} is written in {side}; take it over there or choose another key",
+        message=pgettext(
+            "triggers", "'%(key)s' is written in %(side)s; take it over there or choose another key"
+        )
+        % {"key": flow.key, "side": side},
     )
 
 
@@ -142,7 +146,9 @@ def get(key: str) -> Flow:
     """Return a flow; raises NoSuchFlow."""
     flow = Flow.objects.filter(key=key).first()
     if flow is None:
-        raise NoSuchFlow(f"The flow {key!r} does not exist; publish it.")
+        raise NoSuchFlow(
+            pgettext("triggers", "The flow '%(key)s' does not exist; publish it.") % {"key": key}
+        )
     return flow
 
 
