@@ -93,7 +93,9 @@ def _provide(subject: Subject, basket: Any | None) -> Provided:
                 continue
             said.append(_say(line, info, quantity, base_url))
             if info.stockrecord is not None:
-                observed["stock"][str(info.stockrecord.pk)] = _stock(line, info)
+                record = observed["stock"].setdefault(str(info.stockrecord.pk), _stock(line, info))
+                # Two lines with other options may be of one stock record.
+                record["quantity"] += quantity
     if not said:
         return Provided(unavailable=NOTHING_BUYABLE)
     return Provided(values={"basket": _sum_up(said)}, observed=observed)
@@ -150,6 +152,7 @@ def _stock(line: Any, info: Any) -> dict[str, Any]:
     return {
         "price": str(record.price) if record.price is not None else None,
         "tracked": tracked,
+        "quantity": 0,
     }
 
 

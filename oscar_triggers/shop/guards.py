@@ -27,7 +27,7 @@ from ..policy.guards import Consequence, Refused
 from ..snapshots import Subject
 from . import tables
 from .orders import highest_order
-from .refusal import Facts, Refusal
+from .refusal import Facts, Refusal, price_tolerance
 
 ORDER_PLACED = "order_placed"
 BASKET_EMPTY = "basket_empty"
@@ -45,7 +45,8 @@ class BasketGuard(guards.SendGuard):
     """No letter about a basket that was ordered, emptied, changed, or sold out meanwhile.
 
     `observed` is what the letter was written from:
-    {"lines": {line id: quantity}, "stock": {stock record id: {"price": "9.90", "tracked": true}}}.
+    {"lines": {line id: quantity},
+     "stock": {stock record id: {"price": "9.90", "tracked": true, "quantity": 2}}}.
     """
 
     name = "basket"
@@ -72,7 +73,12 @@ class BasketGuard(guards.SendGuard):
                         for pk, record in stock.items()
                         if record.get("price") is not None
                     },
-                    in_stock=[int(pk) for pk, record in stock.items() if record.get("tracked")],
+                    in_stock={
+                        int(pk): _needed(record)
+                        for pk, record in stock.items()
+                        if record.get("tracked")
+                    },
+                    written=[int(pk) for pk in stock],
                 )
             )
         )
@@ -149,23 +155,33 @@ def _digits(name: str) -> Expression:
     return digits
 
 
-def _raised(stock: Mapping[str, Mapping[str, Any]]) -> Q:
-    raised = Q(pk__in=[])
+def _needed(record: Mapping[str, Any]) -> int:
+    return int(record.get("quantity") or 1)
+
+
+def _costs_otherwise(stock: Mapping[str, Mapping[str, Any]]) -> Q:
+    found = Q(pk__in=[])
     for pk, record in stock.items():
         if record.get("price") is not None:
-            raised |= Q(pk=int(pk), price__gt=Decimal(record["price"]))
-    return raised
+            written, near = Decimal(record["price"]), price_tolerance()
+            other = Q(price=None) | Q(price__gte=written + near) | Q(price__lte=written - near)
+            found |= Q(other, pk=int(pk))
+    return found
 
 
 def _sold_out(stock: Mapping[str, Mapping[str, Any]]) -> Q:
-    tracked = [int(pk) for pk, record in stock.items() if record.get("tracked")]
+    found = Q(pk__in=[])
     # As Oscar's net_stock_level: what is in stock less what is promised to orders.
-    return Q(pk__in=tracked) & Q(
-        LessThan(
-            Coalesce(F("num_in_stock"), 0) - Coalesce(F("num_allocated"), 0),
-            Value(1),
-        )
-    )
+    left = Coalesce(F("num_in_stock"), 0) - Coalesce(F("num_allocated"), 0)
+    for pk, record in stock.items():
+        if record.get("tracked"):
+            found |= Q(LessThan(left, Value(_needed(record))), pk=int(pk))
+    return found
+
+
+def _hidden(stock: Mapping[str, Mapping[str, Any]]) -> Q:
+    hidden = Q(product__is_public=False) | Q(product__parent__is_public=False)
+    return Q(hidden, pk__in=[int(pk) for pk in stock])
 
 
 def _spellings(emails: tuple[str, ...]) -> list[str]:
@@ -225,6 +241,12 @@ def _explain_basket(basket_id: int, written: Mapping[str, int]) -> Refused | Non
         for line_id, quantity in written.items()
         if lines.get(int(line_id), 0) != quantity
     }
+    if written:
+        changed |= {
+            str(line_id): {"written": 0, "now": quantity}
+            for line_id, quantity in lines.items()
+            if str(line_id) not in written
+        }
     if changed:
         return Refused(
             reason=BASKET_CHANGED,
@@ -237,7 +259,11 @@ def _explain_basket(basket_id: int, written: Mapping[str, int]) -> Refused | Non
 def _explain_stock(stock: Mapping[str, Mapping[str, Any]]) -> Refused | None:
     if not stock:
         return None
-    for reason, condition in ((PRICE_CHANGED, _raised(stock)), (SOLD_OUT, _sold_out(stock))):
+    for reason, condition in (
+        (PRICE_CHANGED, _costs_otherwise(stock)),
+        (SOLD_OUT, _sold_out(stock)),
+        (SOLD_OUT, _hidden(stock)),
+    ):
         record = (
             tables.stock_records()
             .filter(condition)

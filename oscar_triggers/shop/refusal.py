@@ -36,10 +36,12 @@ class Facts:
     phones: Sequence[str] = ()
     #: {line id: quantity}; empty when the letter names no lines.
     lines: Mapping[int, int]
-    #: {stock record id: the price at most}
+    #: {stock record id: the price that was written}
     prices: Mapping[int, Decimal]
-    #: Stock records that must not be sold out.
-    in_stock: Sequence[int]
+    #: {stock record id: how many must be there}
+    in_stock: Mapping[int, int]
+    #: Stock records of the goods that were written about.
+    written: Sequence[int] = ()
 
 
 class Refusal(Expression):
@@ -65,7 +67,8 @@ class Refusal(Expression):
             writer.ordered_by_person(self.facts),
             writer.gone(self.facts),
             writer.changed(self.facts),
-            writer.dearer_or_sold_out(self.facts),
+            writer.costs_otherwise_or_sold_out(self.facts),
+            writer.hidden(self.facts),
         ]
         return "(" + " OR ".join(part for part in parts if part) + ")", writer.params
 
@@ -131,43 +134,62 @@ class _Writer:
         )
 
     def changed(self, facts: Facts) -> str:
-        """Lines that were written about are gone, or their quantities differ."""
+        """Lines that were written about are gone, their quantities differ, or others came."""
         model = get_model("basket", "Line")
         quantity = f"l.{self._column('quantity', model)}"
-        self.params.append(facts.basket_id)
-        if facts.lines:
-            one = f"(l.{self._column('id', model)} = %s AND {quantity} = %s)"
-            which = " OR ".join([one] * len(facts.lines))
-            self.params += [value for pair in facts.lines.items() for value in pair]
-        else:
-            which = f"{quantity} > 0"
-        self.params.append(max(len(facts.lines), 1))
-        return (
+        of_basket = (
             f"(SELECT COUNT(*) FROM {self._table('basket', 'Line')} l "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE l.{self._column('basket', model)} = %s AND ({which})) < %s"
+            f"WHERE l.{self._column('basket', model)} = %s AND "
         )
+        self.params.append(facts.basket_id)
+        if not facts.lines:
+            return f"{of_basket}{quantity} > 0) = 0"
+        one = f"(l.{self._column('id', model)} = %s AND {quantity} = %s)"
+        which = " OR ".join([one] * len(facts.lines))
+        self.params += [value for pair in facts.lines.items() for value in pair]
+        self.params += [len(facts.lines), facts.basket_id, len(facts.lines)]
+        return f"{of_basket}({which})) <> %s OR {of_basket}{quantity} > 0) <> %s"
 
-    def dearer_or_sold_out(self, facts: Facts) -> str:
-        """Something costs more than was written, or cannot be bought any more."""
+    def costs_otherwise_or_sold_out(self, facts: Facts) -> str:
+        """Something has another price than was written, or cannot be bought any more."""
         model = get_model("partner", "StockRecord")
         pk = f"s.{self._column('id', model)}"
+        now = f"s.{self._column('price', model)}"
         wrong = []
         for record_id, price in facts.prices.items():
-            wrong.append(f"({pk} = %s AND s.{self._column('price', model)} > %s)")
+            differs = f"ABS({now} - %s) >= {price_tolerance():f}"
+            wrong.append(f"({pk} = %s AND ({now} IS NULL OR {differs}))")
             self.params += [record_id, self.connection.ops.adapt_decimalfield_value(price)]
-        if facts.in_stock:
-            stock, promised = (
-                f"COALESCE(s.{self._column(name, model)}, 0)"
-                for name in ("num_in_stock", "num_allocated")
-            )
+        stock, promised = (
+            f"COALESCE(s.{self._column(name, model)}, 0)"
+            for name in ("num_in_stock", "num_allocated")
+        )
+        for record_id, needed in facts.in_stock.items():
             # As Oscar's net_stock_level: what is in stock less what is promised to orders.
-            wrong.append(f"({pk} IN ({_marks(facts.in_stock)}) AND {stock} - {promised} < 1)")
-            self.params += facts.in_stock
+            wrong.append(f"({pk} = %s AND {stock} - {promised} < %s)")
+            self.params += [record_id, needed]
         if not wrong:
             return ""
         return (
             f"EXISTS (SELECT 1 FROM {self._table('partner', 'StockRecord')} s "  # noqa: S608 - names of the shop's own tables, values are parameters
             f"WHERE {' OR '.join(wrong)})"
+        )
+
+    def hidden(self, facts: Facts) -> str:
+        """Something was taken out of the shop."""
+        if not facts.written:
+            return ""
+        product, record = get_model("catalogue", "Product"), get_model("partner", "StockRecord")
+        pk, parent = self._column("id", product), self._column("parent", product)
+        public = self._column("is_public", product)
+        self.params += facts.written
+        return (
+            f"EXISTS (SELECT 1 FROM {self._table('partner', 'StockRecord')} s "  # noqa: S608 - names of the shop's own tables, values are parameters
+            f"JOIN {self._table('catalogue', 'Product')} p "
+            f"ON p.{pk} = s.{self._column('product', record)} "
+            f"LEFT JOIN {self._table('catalogue', 'Product')} f ON f.{pk} = p.{parent} "
+            f"WHERE s.{self._column('id', record)} IN ({_marks(facts.written)}) "
+            f"AND NOT (p.{public} AND COALESCE(f.{public}, p.{public})))"
         )
 
     def _join(self, alias: str, model: Any, field: str) -> str:
@@ -185,6 +207,12 @@ class _Writer:
 
     def _quote(self, name: str) -> str:
         return str(self.connection.ops.quote_name(name))
+
+
+def price_tolerance() -> Decimal:
+    """Return half of the smallest coin: SQLite keeps prices as binary fractions."""
+    places = get_model("partner", "StockRecord")._meta.get_field("price").decimal_places
+    return Decimal(1).scaleb(-places) / 2
 
 
 def _marks(values: Sequence[Any]) -> str:

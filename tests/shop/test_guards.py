@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Round
 from django.utils import timezone
 from oscar.core.loading import get_model
 
@@ -148,6 +149,11 @@ def test_an_emptied_basket_ends_the_way(basket: Any) -> None:
     ("change", "reason"),
     [
         ("price_up", "price_changed"),
+        ("price_down", "price_changed"),
+        ("price_gone", "price_changed"),
+        ("fewer_left", "sold_out"),
+        ("hidden", "sold_out"),
+        ("one_more_line", "basket_changed"),
         ("sold_out", "sold_out"),
         ("allocated", "sold_out"),
         ("quantity", "basket_changed"),
@@ -162,6 +168,16 @@ def test_what_was_written_is_no_longer_true(
     assert not is_refused(subject, provided.observed)
     if change == "price_up":
         product.stockrecords.update(price=Decimal("12.51"))
+    elif change == "price_down":
+        product.stockrecords.update(price=Decimal("12.49"))
+    elif change == "price_gone":
+        product.stockrecords.update(price=None)
+    elif change == "fewer_left":
+        product.stockrecords.update(num_in_stock=1)
+    elif change == "hidden":
+        type(product).objects.filter(pk=product.pk).update(is_public=False)
+    elif change == "one_more_line":
+        shopper.add(other_product)
     elif change == "sold_out":
         product.stockrecords.update(num_in_stock=0)
     elif change == "allocated":
@@ -175,12 +191,24 @@ def test_what_was_written_is_no_longer_true(
     assert (refused.reason, refused.consequence) == (reason, Consequence.STALE)
 
 
-def test_a_lower_price_and_goods_without_stock_keep_nothing_back(basket: Any, product: Any) -> None:
+def test_a_price_that_the_database_reckoned_is_the_price_that_was_written(
+    basket: Any, product: Any
+) -> None:
+    # As an import does; SQLite makes a binary fraction of it.
+    product.stockrecords.update(price=F("price") * 1.1 * 0.7)
+    product.stockrecords.update(price=Round(F("price"), precision=2))
+    product.stockrecords.update(price=F("price") + 0.0000001)
+    subject = subject_of(basket)
+    [provided] = BasketContext().provide_many([subject], timezone.now())
+    assert not is_refused(subject, provided.observed)
+
+
+def test_goods_without_stock_keep_nothing_back(basket: Any, product: Any) -> None:
     product.product_class.track_stock = False
     product.product_class.save()
     subject = subject_of(basket)
     [provided] = BasketContext().provide_many([subject], timezone.now())
-    product.stockrecords.update(price=Decimal("1.00"), num_in_stock=0)
+    product.stockrecords.update(num_in_stock=0)
     assert not is_refused(subject, provided.observed)
 
 
