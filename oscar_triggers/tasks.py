@@ -20,11 +20,11 @@ _MOST_CHUNKS = 50
 @shared_task(name="oscar_triggers.tasks.tick", ignore_result=True)
 def tick() -> None:
     """Do what is due; when much is due to be sent, spread it over the workers."""
-    report = clockwork.tick(send=False)
+    clockwork.tick(send=False)
     batch = triggers_settings().batch_size
-    chunks = outbox.due_chunks(report.at, most=_MOST_CHUNKS * batch)
+    chunks = outbox.due_chunks(database_now(Dispatch), most=_MOST_CHUNKS * batch)
     if len(chunks) == 1:
-        outbox.send_due(report.at, ids=chunks[0])
+        outbox.send_due(database_now(Dispatch), ids=chunks[0])
         return
     for chunk in chunks:
         # Rung again by the next tick if nobody came by then, so that no queue builds up.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..conf import triggers_settings
@@ -15,6 +15,8 @@ from . import enrollments, outbox, routing, sweeping
 
 #: A tick that finds ever more work gives way after so many batches of each kind.
 _MOST_BATCHES = 200
+
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +41,20 @@ class TickReport:
 def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
     """Do what is due at a moment (UTC; the database's own clock when it is not given).
 
+    A moment that is given stands still. The database's clock is asked once and goes on: what a
+    long tick leases late must not be leased as of its beginning.
+
     Two ticks at once, on one machine or several, change nothing: every batch is leased. With
     `send=False` the outbox is left to separate workers (`outbox.due_chunks`).
     """
-    moment = now if now is not None else database_now(Pulse)
+    clock = _standing(now) if now is not None else _going(database_now(Pulse))
+    moment = clock()
     found = sweeping.run_due(moment)
-    routed = _until_empty(lambda: routing.route(moment))
-    advanced = _until_empty(lambda: enrollments.advance(moment))
-    recovered = outbox.recover(moment)
-    handed_over, is_unfinished = _send(moment) if send else (0, False)
-    _beat(moment)
+    routed = _until_empty(lambda: routing.route(clock()))
+    advanced = _until_empty(lambda: enrollments.advance(clock()))
+    recovered = outbox.recover(clock())
+    handed_over, is_unfinished = _send(clock) if send else (0, False)
+    _beat(clock())
     return TickReport(
         at=moment,
         sweeps=found,
@@ -58,6 +64,15 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
         handed_over=handed_over,
         is_unfinished=is_unfinished,
     )
+
+
+def _standing(moment: datetime) -> Clock:
+    return lambda: moment
+
+
+def _going(start: datetime) -> Clock:
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
 def _until_empty(work: Callable[[], int]) -> int:
@@ -70,12 +85,12 @@ def _until_empty(work: Callable[[], int]) -> int:
     return total
 
 
-def _send(moment: datetime) -> tuple[int, bool]:
+def _send(clock: Clock) -> tuple[int, bool]:
     """Send what is due, but not for so long that orders, events and dead workers would wait."""
     total = 0
     until = time.monotonic() + triggers_settings().tick_every.total_seconds()
     while True:
-        done = outbox.send_due(moment)
+        done = outbox.send_due(clock())
         total += done
         if not done or time.monotonic() >= until:
             return total, bool(done)

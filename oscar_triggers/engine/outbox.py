@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Q
+
 from ..conf import triggers_settings
 from ..models import Dispatch, DispatchState, Flow, FlowState, Message
 from ..models.sql import lease
@@ -44,6 +46,8 @@ def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
         Dispatch.objects.filter(
             state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
         )
+        # What a paused flow holds would fill every batch, and nobody would lease it.
+        .filter(Q(message__flow=None) | Q(message__flow__state=FlowState.LIVE))
         .order_by("lane", "due_at", "pk")
         .values_list("pk", "crashes")[:most]
     )

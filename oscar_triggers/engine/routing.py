@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -16,10 +16,12 @@ from ..exceptions import TriggersError
 from ..models import JournalEntry
 from ..models.sql import database_for, lease
 from ..snapshots import About, Person
-from . import contacts, entering, worker
+from . import contacts, entering, faults, worker
 from .intake import Routed, listeners
 
 logger = logging.getLogger(__name__)
+
+_PAUSE_AFTER_ERROR = timedelta(minutes=1)
 
 
 def route(now: datetime, *, limit: int | None = None) -> int:
@@ -36,8 +38,9 @@ def route(now: datetime, *, limit: int | None = None) -> int:
     entries = list(JournalEntry.objects.filter(pk__in=ids).order_by("pk"))
     try:
         _route_entries(entries, now)
-    except Exception:
-        logger.exception("Routing %d journal entries together failed; trying each.", len(entries))
+    except Exception as error:  # noqa: BLE001 - one entry's trouble must not stop the others
+        said = faults.told(error)
+        logger.error("Routing %d journal entries failed; trying each: %s", len(entries), said)
         for entry in entries:
             _route_alone(entry, now)
     return len(entries)
@@ -61,12 +64,12 @@ def _lease(now: datetime, crashes: str, limit: int) -> list[int]:
 def _route_alone(entry: JournalEntry, now: datetime) -> None:
     try:
         _route_entries([entry], now)
-    except Exception as error:
-        logger.exception("Journal entry %s cannot be routed.", entry.pk)
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.error("Journal entry %s cannot be routed: %s", entry.pk, faults.told(error))
         JournalEntry.objects.filter(pk=entry.pk).update(
-            error=f"{type(error).__name__}"[:500],
-            # Tried again by a later tick, not by this one.
-            leased_until=now + triggers_settings().tick_every,
+            error=type(error).__name__,
+            # Locks and full disks pass; three tries must not be over before they do.
+            leased_until=now + _PAUSE_AFTER_ERROR * (entry.crashes + 1),
         )
 
 

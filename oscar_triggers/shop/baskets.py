@@ -288,5 +288,7 @@ def _told_but_not_routed(basket_ids: Collection[int]) -> set[int]:
             about_id__in=[str(pk) for pk in basket_ids],
             routed_at=None,
             error="",
+            # What killed its worker thrice is set aside, and stands in the doctor's report.
+            crashes__lt=triggers_settings().max_crashes,
         ).values_list("about_id", flat=True)
     }

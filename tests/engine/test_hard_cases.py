@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +14,22 @@ from uuid import UUID
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from oscar_triggers import conditions, events
+from oscar_triggers import channels, conditions, events, signals
+from oscar_triggers.channels import Outcome, Receipt
 from oscar_triggers.conditions import Condition
 from oscar_triggers.definitions import read_flow_file
-from oscar_triggers.engine import decisions, enrollments, flows, intake, outbox, routing
+from oscar_triggers.engine import (
+    clockwork,
+    decisions,
+    enrollments,
+    flows,
+    intake,
+    outbox,
+    routing,
+)
 from oscar_triggers.events import Event
 from oscar_triggers.exceptions import DefinitionError
 from oscar_triggers.models import (
@@ -288,3 +300,130 @@ def test_whatever_is_wrong_with_a_file_is_said_as_a_problem(text: str, db: None)
     except DefinitionError as error:
         problems = list(error.problems)
     assert problems
+
+
+def test_a_long_tick_leases_as_of_now_and_not_as_of_its_beginning(
+    publish_flow: Publish, expire: Tell, agreed: int, settings: Any
+) -> None:
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "LEASE_FOR": timedelta(seconds=1)}
+    leases: list[timedelta] = []
+
+    def look(**kwargs: Any) -> None:
+        leased_until = Dispatch.objects.get().leased_until
+        assert leased_until is not None
+        leases.append(leased_until - timezone.now())
+
+    @intake.listener("gift_card_expiring")
+    def take_long(entries: Any, now: datetime) -> None:
+        time.sleep(1.1)
+
+    publish_flow(SEND)
+    expire()
+    signals.message_sending.connect(look)
+    try:
+        clockwork.tick()
+    finally:
+        signals.message_sending.disconnect(look)
+        intake._listeners["gift_card_expiring"].remove(take_long)
+    [lease] = leases
+    assert lease > timedelta(0)
+
+
+def test_what_a_paused_flow_holds_takes_no_place_in_the_batches_of_others(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND, key="paused")
+    publish_flow(SEND, key="running")
+    expire()
+    routing.route(now)
+    enrollments.advance(now)
+    flows.pause("paused", now)
+    [chunk] = outbox.due_chunks(now, most=1)
+    assert Dispatch.objects.get(pk__in=chunk).message.flow.key == "running"
+
+
+def test_logs_say_where_something_broke_and_never_whom_it_was_about(
+    camp: None,
+    publish_flow: Publish,
+    expire: Tell,
+    tick: Tick,
+    now: datetime,
+    agreed: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publish_flow(SEND, key="entry", entry=[{"kind": "breaks"}])
+    publish_flow(SEND, key="stay", stay=[{"kind": "breaks"}])
+    publish_flow(SEND)
+    with caplog.at_level(logging.DEBUG):
+        expire()
+        tick(now)
+    assert "Enrollment" in caplog.text
+    assert "test_hard_cases.py" in caplog.text
+    assert "anna" not in caplog.text.lower()
+    told = [str(compared) for compared in Decision.objects.values_list("compared", flat=True)]
+    assert "anna" not in "".join(told).lower()
+
+
+def test_a_letter_under_way_when_its_flow_ended_is_not_tried_again(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int, settings: Any
+) -> None:
+    publish_flow(SEND, wait("after", "1d"))
+    expire()
+    routing.route(now)
+    enrollments.advance(now)
+    enrollment = Enrollment.objects.get()
+
+    class Meanwhile:
+        """A mail server that is down, while staff let everybody out."""
+
+        def send_many(self, parcels: Any) -> list[Receipt]:
+            enrollments.exit_many([enrollment.pk], "cancelled", now)
+            return [Receipt(dispatch_id=p.dispatch_id, outcome=Outcome.FAILED) for p in parcels]
+
+        def close(self) -> None:
+            """Have nothing to let go of."""
+
+        @classmethod
+        def from_options(cls, options: Any) -> Meanwhile:
+            """Need no options."""
+            return cls()
+
+        def normalise(self, value: str) -> str:
+            """Leave it as it is."""
+            return value
+
+    with channels.registry.temporarily("email", Meanwhile):  # type: ignore[arg-type]
+        outbox.send_due(now)
+    assert Dispatch.objects.get().state == DispatchState.RETRY
+    outbox.send_due(now + timedelta(hours=1))
+    assert not mail.outbox
+    assert Message.objects.get().state == MessageState.CANCELLED
+
+
+class _NoReceipts:
+    """A channel that forgets what it promised."""
+
+    @classmethod
+    def from_options(cls, options: Any) -> _NoReceipts:
+        """Need no options."""
+        return cls()
+
+    def send_many(self, parcels: Any) -> list[Receipt]:
+        """Say nothing."""
+        return []
+
+    def close(self) -> None:
+        """Break at the end as well."""
+        raise RuntimeError("closed twice")
+
+
+def test_a_channel_that_gives_no_receipt_leaves_no_letter_hanging(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND)
+    expire()
+    routing.route(now)
+    enrollments.advance(now)
+    with channels.registry.temporarily("email", _NoReceipts):  # type: ignore[arg-type]
+        outbox.send_due(now)
+    assert Message.objects.get().state == MessageState.UNKNOWN

@@ -8,10 +8,11 @@ import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections
 
 from oscar_triggers.conf import triggers_settings
-from oscar_triggers.engine import clockwork
+from oscar_triggers.engine import clockwork, faults
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +50,10 @@ class Command(BaseCommand):
             has_more = False
             try:
                 has_more = self._tick_has_more()
-            except DatabaseError:
+            except DatabaseTrouble as error:
                 # The database may be restarting: nothing is lost, the next tick goes on.
-                logger.exception("The tick failed; trying again in %g s.", options["every"])
+                said = faults.told(error)
+                logger.error("The tick failed; trying again in %g s: %s", options["every"], said)
             if not has_more:
                 stopping.wait(options["every"])
         self.stdout.write("Stopped.")
