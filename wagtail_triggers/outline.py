@@ -20,7 +20,7 @@ from oscar_triggers.kinds import Kind, parse_duration
 from .blocks.choices import template_choices
 from .blocks.durations import split_duration
 from .blocks.kinds import BRANCH_LABELS
-from .checking import draft_problems
+from .checking import FIELDS, FORM_FIELDS, draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast
 
@@ -55,7 +55,7 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
             "entry": [condition_line(data) for data in definition.entry],
             "lines": outline(definition.steps, broken, dict(template_choices())),
             "goals": [_event_label(kind) for kind in definition.goals],
-            "problems": [capfirst(_said(problem, definition)) for problem in problems],
+            "problems": [capfirst(_said(problem, definition, draft)) for problem in problems],
             "forecast": forecast(draft, timezone.now()),
         },
     )
@@ -166,8 +166,8 @@ def _event_label(kind: str) -> str:
     return capfirst(str(events.registry.get(kind).label or kind.replace("_", " ")))
 
 
-def _said(problem: Any, definition: FlowDefinition) -> str:
-    """Name the step of a problem by number and label instead of its key."""
+def _said(problem: Any, definition: FlowDefinition, draft: Any) -> str:
+    """Name the step of a problem by number and label instead of its key, a field as the form."""
     key = problem.where.rpartition(" › ")[2]
     for number, (step, *_rest) in enumerate(definition.walk(), start=1):
         if problem.where.startswith("steps") and step.key == key and step.kind in steps.registry:
@@ -177,4 +177,7 @@ def _said(problem: Any, definition: FlowDefinition) -> str:
                 "label": label,
                 "message": problem.message,
             }
+    field = FIELDS.get(problem.where, problem.where)
+    if field in FORM_FIELDS:
+        return f"{draft._meta.get_field(field).verbose_name}: {problem.message}"
     return str(problem)

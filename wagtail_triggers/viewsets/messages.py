@@ -17,6 +17,7 @@ from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleCo
 from wagtail.admin.views.generic import IndexView, InspectView
 from wagtail.admin.viewsets.model import ModelViewSet
 
+from oscar_triggers import channels
 from oscar_triggers.models import (
     Decision,
     Dispatch,
@@ -29,7 +30,7 @@ from oscar_triggers.models import (
 
 from ..conversation import address_of, enrollment_lines, letter_parts
 from ..permissions import VIEW_PERSONAL_DATA
-from ..wording import RULES, VERDICTS, compared_rows, in_words
+from ..wording import VERDICTS, about_in_words, compared_rows, in_words, rule_in_words
 
 
 def what_label(message: Message) -> str:
@@ -48,6 +49,11 @@ def flow_label(message: Message) -> str:
 def why_label(message: Message) -> str:
     """Return the reason in words."""
     return capfirst(in_words(message.reason)) or "–"
+
+
+def channel_label(kind: str) -> str:
+    """Return the name of a channel."""
+    return str(channels.registry.get(kind).label or kind) if kind in channels.registry else kind
 
 
 class MessageFilterSet(WagtailFilterSet):
@@ -172,12 +178,16 @@ class MessageInspectView(InspectView):
             what=what_label(message),
             why=why_label(message),
             contact=contact_label(message, personal=personal),
+            about=about_in_words(message.about_type, message.about_id),
             letter=letter_parts(message, dispatches) if personal else None,
-            dispatches=[(one, capfirst(in_words(one.reason))) for one in dispatches],
+            dispatches=[
+                (one, channel_label(one.channel), capfirst(in_words(one.reason)))
+                for one in dispatches
+            ],
             decisions=[
                 {
                     "row": decision,
-                    "rule": capfirst(in_words(decision.rule, RULES)),
+                    "rule": rule_in_words(decision.rule),
                     "verdict": in_words(decision.verdict, VERDICTS),
                     "reason": in_words(decision.reason),
                     "compared": compared_rows(decision.compared),
