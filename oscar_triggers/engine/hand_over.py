@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connections, transaction
-from django.db.models import Exists, F, Q, QuerySet
 
 from .. import channels, signals
 from ..channels import Channel, Outcome, Receipt
 from ..conf import triggers_settings
 from ..exceptions import CancelMessage
-from ..models import Dispatch, DispatchState, Flow, FlowState
-from ..models.sql import StatementNow, database_for
-from ..policy import consent, guards, verdicts
+from ..models import Dispatch, DispatchState
+from ..models.sql import database_for
+from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import faults, settling
+from . import faults, marking, settling
 from .decisions import Note, note_many
 from .letters import Composed
 from .settling import parties_of
@@ -83,11 +82,6 @@ def _relaxed_durability() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET synchronous_commit")
-
-
-def _standing(flow_id: int | None) -> QuerySet[Flow]:
-    """Return the flow when it does not run, else nothing."""
-    return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
 
 
 def _no_receipt(one: Ready) -> Receipt:
@@ -173,29 +167,15 @@ class _Batch:
         return True
 
     def _mark(self, one: Ready) -> bool:
-        message = one.row.message
-        query = Dispatch.objects.filter(
-            consent.allowed_condition(
-                one.row.channel, one.point_hash, message.stream, message.topic
-            ),
-            ~Q(Exists(_standing(message.flow_id))),
-            pk=one.row.pk,
-            state=DispatchState.LEASED,
-            lease_owner=self.owner,
-        )
-        for guard in guards.guards_for(one.subject):
-            refusal = guard.refusal(one.subject, one.composed.observed)
-            if refusal is not None:
-                query = query.filter(~refusal)
-        marked = query.update(
-            state=DispatchState.SENDING,
-            attempt=F("attempt") + 1,
-            sending_at=StatementNow(),
-            leased_until=self.now + triggers_settings().lease_for,
-            point=one.point_id,
+        return marking.mark(
+            one.row,
+            one.subject,
+            one.composed.observed,
+            point_id=one.point_id,
             point_hash=one.point_hash,
+            owner=self.owner,
+            leased_until=self.now + triggers_settings().lease_for,
         )
-        return bool(marked)
 
     def _send(self, marked: Sequence[Ready]) -> list[Receipt]:
         receipts: dict[int, Receipt] = {}
@@ -250,7 +230,7 @@ class _Batch:
         state, owner = Dispatch.objects.values_list("state", "lease_owner").get(pk=one.row.pk)
         if state != DispatchState.LEASED or owner != self.owner:
             return  # Cancelled or taken over; whoever did it wrote down why.
-        if _standing(one.row.message.flow_id).exists():
+        if marking.standing(one.row.message.flow_id).exists():
             settling.requeue(one.row.pk, now)
             return
         [verdict] = verdicts.judge_many([self._request(one)], now)

@@ -1,0 +1,106 @@
+"""The mark: the one statement that asks everything once more and makes a dispatch `sending`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, F, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+from ..conf import triggers_settings
+from ..models import Dispatch, DispatchState, Flow, FlowState
+from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
+from ..models.sql import StatementNow, database_for
+from ..policy import consent, guards
+from ..snapshots import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """What decides how the statement is written, apart from the guards."""
+
+    alias: str
+    channel: str
+    stream: str
+    topic: str
+    soft_opt_in: bool
+
+
+#: How many differently written marks a process remembers.
+_MOST_KEPT = 256
+_kept: OrderedDict[_How, PreparedUpdate] = OrderedDict()
+
+
+def standing(flow_id: int | Combinable | None) -> QuerySet[Flow]:
+    """Return the flow when it does not run, else nothing."""
+    return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
+
+
+def mark(
+    row: Dispatch,
+    subject: Subject,
+    observed: Mapping[str, Any],
+    *,
+    point_id: int,
+    point_hash: str,
+    owner: str,
+    leased_until: datetime,
+) -> bool:
+    """Mark a dispatch as `sending` if all still holds in the database; say whether it did.
+
+    Asked, at that statement's own moment: leased by this owner, flow live, consent and
+    suppression, and the guards.
+    """
+    message = row.message
+    how = _How(
+        alias=database_for(Dispatch),
+        channel=row.channel,
+        stream=message.stream,
+        topic=message.topic,
+        soft_opt_in=triggers_settings().soft_opt_in,
+    )
+    update = _kept.get(how)
+    if update is None:
+        update = _kept[how] = _write(how)
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    refused = Q()
+    for guard in guards.guards_for(subject):
+        refused |= guard.refusal(subject, observed) or Q()
+    marked = update.run(
+        {
+            "id": row.pk,
+            "owner": owner,
+            "flow": message.flow_id,
+            "point": point_id,
+            "point_hash": point_hash,
+            "leased_until": leased_until,
+        },
+        unless=refused or None,
+    )
+    return bool(marked)
+
+
+def _write(how: _How) -> PreparedUpdate:
+    rows = Dispatch.objects.using(how.alias).filter(
+        consent.allowed_condition(how.channel, Slot("point_hash", TEXT), how.stream, how.topic),
+        ~Q(Exists(standing(Slot("flow", NUMBER)))),
+        pk=Slot("id", NUMBER),
+        state=DispatchState.LEASED,
+        lease_owner=Slot("owner", TEXT),
+    )
+    return PreparedUpdate(
+        rows,
+        {
+            "state": DispatchState.SENDING,
+            "attempt": F("attempt") + 1,
+            "sending_at": StatementNow(),
+            "leased_until": Slot("leased_until", MOMENT),
+            "point": Slot("point", NUMBER),
+            "point_hash": Slot("point_hash", TEXT),
+        },
+    )

@@ -1,0 +1,80 @@
+"""Updates that Django writes once and the database runs often, with other values each time.
+
+Writing a large condition costs Django several times what the database needs to answer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db import connections, models
+from django.db.models import Expression, Field, Q, QuerySet
+from django.db.models.sql import Query, UpdateQuery
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gap:
+    name: str
+    field: Field[Any, Any]
+
+
+class Slot(Expression):
+    """A place in a statement for a value that is known only when it runs."""
+
+    def __init__(self, name: str, field: Field[Any, Any]) -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Leave a gap among the parameters."""
+        return "%s", [_Gap(name=self.name, field=self.output_field)]
+
+
+class PreparedUpdate:
+    """An UPDATE of one table, whose slots are filled at each run."""
+
+    def __init__(self, rows: QuerySet[Any], assignments: Mapping[str, Any]) -> None:
+        self._alias = rows.db
+        self._model = rows.model
+        query: Any = rows.query.chain(UpdateQuery)
+        query.add_update_values(dict(assignments))
+        self._sql, self._params = query.get_compiler(self._alias).as_sql()
+
+    def run(self, values: Mapping[str, Any], *, unless: Q | None = None) -> int:
+        """Run it and return how many rows it changed; raises KeyError for a slot without value.
+
+        Rows for which `unless` is true are left alone.
+        """
+        connection = connections[self._alias]
+        sql = self._sql
+        params = [
+            one.field.get_db_prep_value(values[one.name], connection)
+            if isinstance(one, _Gap)
+            else one
+            for one in self._params
+        ]
+        if unless is not None:
+            condition, more = self._written(~unless)
+            # The statement ends with its conditions, joined by AND.
+            sql, params = f"{sql} AND ({condition})", [*params, *more]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+
+    def _written(self, condition: Q) -> tuple[str, Any]:
+        query: Any = Query(self._model)
+        try:
+            where = query.build_where(condition)
+        except FieldError:  # It follows a relation, which an UPDATE cannot.
+            rows = self._model._base_manager.using(self._alias).filter(condition)
+            where = query.build_where(Q(pk__in=rows.values("pk")))
+        sql, params = query.get_compiler(self._alias).compile(where)
+        return sql, params
+
+
+NUMBER = models.BigIntegerField()
+TEXT = models.TextField()
+MOMENT = models.DateTimeField()
