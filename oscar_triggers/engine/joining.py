@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from .. import events
 from ..models import (
     BasketWatch,
     ConsentEvent,
@@ -109,17 +110,21 @@ def _move_points(winner: Contact, loser: Contact) -> None:
 
 
 def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
-    """Keep the furthest of the running enrollments in each flow, and move what is left."""
-    mine = list(Enrollment.objects.select_for_update().filter(contact=winner).order_by("pk"))
-    theirs = list(Enrollment.objects.select_for_update().filter(contact=loser).order_by("pk"))
+    """Keep the furthest of the running enrollments that stand for one thing; move what is left.
+
+    One thing is a flow where an event is followed one at a time (a left basket), else an episode
+    of it: who has two orders is asked about both.
+    """
+    both = Enrollment.objects.select_for_update(of=("self",)).select_related("flow").order_by("pk")
+    mine, theirs = list(both.filter(contact=winner)), list(both.filter(contact=loser))
     ended: dict[ExitReason, list[int]] = defaultdict(list)
-    running: dict[int, list[Enrollment]] = defaultdict(list)
+    running: dict[tuple[int, str], list[Enrollment]] = defaultdict(list)
     for enrollment in [*mine, *theirs]:
         if enrollment.state != EnrollmentState.ENDED:
-            running[enrollment.flow_id].append(enrollment)
-    flows_of_loser = {enrollment.flow_id for enrollment in theirs}
-    for flow_id, several in running.items():
-        if flow_id not in flows_of_loser or len(several) == 1:
+            running[_one_thing(enrollment)].append(enrollment)
+    things_of_loser = {_one_thing(enrollment) for enrollment in theirs}
+    for thing, several in running.items():
+        if thing not in things_of_loser or len(several) == 1:
             continue
         furthest = min(several, key=_distance)
         for other in several:
@@ -141,6 +146,12 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
             key = f"{over.episode_key[: _EPISODE_KEY_LENGTH - 22]}~{over.pk}"
             Enrollment.objects.filter(pk=over.pk).update(episode_key=key)
         Enrollment.objects.filter(pk=enrollment.pk).update(contact=winner)
+
+
+def _one_thing(enrollment: Enrollment) -> tuple[int, str]:
+    kind = enrollment.flow.trigger_kind
+    one_at_a_time = kind in events.registry and events.registry.get(kind).one_at_a_time
+    return enrollment.flow_id, "" if one_at_a_time else enrollment.episode_key
 
 
 def _distance(enrollment: Enrollment) -> tuple[int, datetime, int]:
