@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -122,7 +122,8 @@ class _Batch:
     def hand_over_group(self, group: Sequence[Ready]) -> None:
         """Mark a group in one commit, hand over what was marked, write the receipts."""
         willing = [one for one in group if self._nobody_objects(one)]
-        with transaction.atomic(using=database_for(Dispatch)):
+        # A single mark commits by itself.
+        with transaction.atomic(using=database_for(Dispatch)) if willing[1:] else nullcontext():
             marked = [one for one in willing if self._mark(one)]
         for one in willing:
             if one not in marked:

@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
+
+from django.db import transaction
 
 from ..exceptions import TriggersError
 from ..models import (
@@ -18,6 +21,8 @@ from ..models import (
     ExitReason,
     Message,
 )
+from ..models.prepared import NUMBER, PreparedUpdate, Slot
+from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
 from . import enrollments, faults, hand_over, letters, plans, settling
@@ -269,12 +274,27 @@ def _cannot_compose(row: Dispatch, error: Exception, now: datetime) -> None:
 
 
 def _write_payloads(ready: Sequence[hand_over.Ready]) -> None:
-    """Keep what will be said before it is said, in one statement."""
-    messages = []
-    for one in ready:
-        message = one.row.message
-        message.template_version_id = one.composed.template_version_id
-        message.payload = dict(one.composed.payload)
-        messages.append(message)
-    if messages:
-        Message.objects.bulk_update(messages, ["template_version", "payload"])
+    """Keep what will be said before it is said."""
+    alias = database_for(Message)
+    with transaction.atomic(using=alias):
+        _payload_statement(alias).run_many(
+            [
+                {
+                    "id": one.row.message_id,
+                    "version": one.composed.template_version_id,
+                    "payload": dict(one.composed.payload),
+                }
+                for one in ready
+            ]
+        )
+
+
+@cache
+def _payload_statement(alias: str) -> PreparedUpdate:
+    return PreparedUpdate(
+        Message.objects.using(alias).filter(pk=Slot("id", NUMBER)),
+        {
+            "template_version": Slot("version", NUMBER),
+            "payload": Slot("payload", Message._meta.get_field("payload")),
+        },
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from ..models import (
     MessageState,
     SuppressionReason,
 )
+from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
 from ..models.sql import database_for
 from ..policy import suppressions, verdicts
 from ..policy.guards import Consequence, Refused
@@ -254,24 +256,47 @@ def write_receipt(
 def _sent(parties: Parties, receipt: Receipt, now: datetime) -> None:
     # The waits behind it are restarted once for the whole batch (hand_over.hand_over).
     with transaction.atomic(using=database_for(Message)):
-        Dispatch.objects.filter(pk=parties.dispatch_id).update(
-            state=DispatchState.SENT,
-            settled_at=now,
-            provider=receipt.provider[:60],
-            provider_id=receipt.provider_id[:200],
-            detail=receipt.detail[:500],
-            lease_owner="",
-            leased_until=None,
+        dispatch_sent, message_sent = _sent_statements(database_for(Message))
+        dispatch_sent.run(
+            {
+                "id": parties.dispatch_id,
+                "now": now,
+                "provider": receipt.provider[:60],
+                "provider_id": receipt.provider_id[:200],
+                "detail": receipt.detail[:500],
+            }
         )
-        Message.objects.filter(pk=parties.message_id).update(
-            state=MessageState.SENT, reason="", settled_at=now
-        )
+        message_sent.run({"id": parties.message_id, "now": now})
     signals.message_sent.send_robust(
         sender=None,
         dispatch_id=parties.dispatch_id,
         message_id=parties.message_id,
         contact_id=parties.contact_id,
         channel=parties.channel,
+    )
+
+
+@cache
+def _sent_statements(alias: str) -> tuple[PreparedUpdate, PreparedUpdate]:
+    """Return what writes down a letter that went, for its dispatch and for its message."""
+    now = Slot("now", MOMENT)
+    return (
+        PreparedUpdate(
+            Dispatch.objects.using(alias).filter(pk=Slot("id", NUMBER)),
+            {
+                "state": DispatchState.SENT,
+                "settled_at": now,
+                "provider": Slot("provider", TEXT),
+                "provider_id": Slot("provider_id", TEXT),
+                "detail": Slot("detail", TEXT),
+                "lease_owner": "",
+                "leased_until": None,
+            },
+        ),
+        PreparedUpdate(
+            Message.objects.using(alias).filter(pk=Slot("id", NUMBER)),
+            {"state": MessageState.SENT, "reason": "", "settled_at": now},
+        ),
     )
 
 

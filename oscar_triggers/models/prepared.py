@@ -5,7 +5,7 @@ Writing a large condition costs Django several times what the database needs to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,7 @@ class PreparedUpdate:
         Rows for which `unless` is true are left alone.
         """
         connection = connections[self._alias]
-        sql = self._sql
-        params = [
-            one.field.get_db_prep_value(values[one.name], connection)
-            if isinstance(one, _Gap)
-            else one
-            for one in self._params
-        ]
+        sql, params = self._sql, self._filled(values)
         if unless is not None:
             condition, more = self._written(~unless)
             # The statement ends with its conditions, joined by AND.
@@ -63,6 +57,22 @@ class PreparedUpdate:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             return int(cursor.rowcount)
+
+    def run_many(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for each set of values, in one round trip where the database can."""
+        if rows:
+            connection = connections[self._alias]
+            with connection.cursor() as cursor:
+                cursor.executemany(self._sql, [self._filled(values) for values in rows])
+
+    def _filled(self, values: Mapping[str, Any]) -> list[Any]:
+        connection = connections[self._alias]
+        return [
+            one.field.get_db_prep_save(values[one.name], connection)
+            if isinstance(one, _Gap)
+            else one
+            for one in self._params
+        ]
 
     def _written(self, condition: Q) -> tuple[str, Any]:
         query: Any = Query(self._model)
