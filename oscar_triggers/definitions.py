@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 from . import conditions, events, steps
 from .conf import PROMOTIONAL, TRANSACTIONAL
 from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
-from .kinds import format_duration, parse_duration
+from .kinds import clean_text, format_duration, parse_duration
 
 MAX_DEPTH = 3
 _LONGEST_NAME = 200
@@ -123,7 +123,7 @@ class FlowDefinition:
             raise _problem(str(error), where="max_lateness") from error
         return cls(
             key=str(data.get("flow", "")),
-            name=str(data.get("name") or data.get("flow", "")),
+            name=clean_text(str(data.get("name") or data.get("flow", ""))),
             trigger=str(trigger.get("kind", "")),
             trigger_options={k: v for k, v in trigger.items() if k != "kind"},
             stream=str(data.get("stream", PROMOTIONAL)),

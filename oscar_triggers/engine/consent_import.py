@@ -131,6 +131,8 @@ def _row_problems(row: Mapping[str | None, str | list[str] | None], now: datetim
     if any(value is None for value in row.values()):
         return [Problem(message="There are fewer values than columns.")]
     values = {str(name): str(value) for name, value in row.items()}
+    if any("\0" in value for value in values.values()):
+        return [Problem(message="There is a NUL character, which no text has.")]
     said = [*_point_problems(values), *_value_problems(values), *_time_problems(values, now)]
     return [Problem(message=message) for message in said]
 

@@ -14,8 +14,10 @@ from .. import signals
 from ..definitions import FlowDefinition
 from ..events import TriggerOptions, WaitingNow
 from ..exceptions import DefinitionError, Problem, TriggersError
+from ..kinds import to_json
 from ..models import (
     Enrollment,
+    EnrollmentState,
     ExitReason,
     Flow,
     FlowState,
@@ -52,7 +54,7 @@ def publish(
 
     People on their way finish the version they entered with. Publishing an unchanged flow
     returns the live version. A paused flow stays paused; one that was switched off starts
-    again, from now on. Raises DefinitionError with every problem.
+    again, from now on. Who was held tries again. Raises DefinitionError with every problem.
     """
     problems = check(definition)
     if problems:
@@ -83,6 +85,9 @@ def publish(
             flow.state = FlowState.LIVE
             flow.active_since = now
         flow.save()
+        Enrollment.objects.filter(flow=flow, state=EnrollmentState.HELD).update(
+            state=EnrollmentState.ACTIVE, crashes=0
+        )
     published = version
     transaction.on_commit(
         lambda: signals.flow_published.send_robust(
@@ -120,7 +125,8 @@ def _write_version(
     version = FlowVersion(
         flow=flow,
         number=(highest or 0) + 1,
-        definition=definition.to_dict(),
+        # An author's YAML may hold dates.
+        definition=to_json(definition.to_dict()),
         content_hash=digest,
         published_at=now,
         published_by=by,
@@ -132,7 +138,7 @@ def _write_version(
             version=version,
             key=step.key,
             kind=step.kind,
-            options=dict(step.options),
+            options=to_json(step.options),
             parent=rows[parent.key] if parent else None,
             branch=branch,
             position=position,

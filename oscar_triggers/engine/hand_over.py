@@ -25,7 +25,7 @@ from ..models import Dispatch, DispatchState
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import faults, marking, settling
+from . import faults, incentives, marking, settling
 from .decisions import Note, note_many
 from .letters import Composed
 from .settling import parties_of
@@ -229,6 +229,9 @@ class _Batch:
         """Find out why the mark was refused, and do what follows."""
         now = self.now
         state, owner = Dispatch.objects.values_list("state", "lease_owner").get(pk=one.row.pk)
+        if state == DispatchState.CANCELLED:
+            # What was promised after the cancelling took promises back.
+            incentives.revoke_all([one.row.message_id], now)
         if state != DispatchState.LEASED or owner != self.owner:
             return  # Cancelled or taken over; whoever did it wrote down why.
         if marking.standing(one.row.message.flow_id).exists():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar
@@ -14,10 +15,11 @@ from uuid import UUID
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from oscar_triggers import channels, conditions, events, signals
+from oscar_triggers import channels, conditions, events, signals, steps
 from oscar_triggers.channels import Outcome, Receipt
 from oscar_triggers.conditions import Condition
 from oscar_triggers.definitions import read_flow_file
@@ -26,6 +28,7 @@ from oscar_triggers.engine import (
     decisions,
     enrollments,
     flows,
+    incentives,
     intake,
     outbox,
     routing,
@@ -42,8 +45,10 @@ from oscar_triggers.models import (
     JournalEntry,
     Message,
     MessageState,
+    VoucherGrant,
 )
 from oscar_triggers.snapshots import About, Person, Subject, Verdict
+from oscar_triggers.steps import Advance, Step
 
 from .conftest import SEND, wait
 
@@ -81,6 +86,30 @@ class Breaks(Condition):
         raise KeyError("anna@example.com")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Holds(Condition):
+    """The same condition, mended."""
+
+    kind: ClassVar[str] = "breaks"
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Say yes."""
+        return Verdict(holds=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since(Condition):
+    """A condition with a date."""
+
+    kind: ClassVar[str] = "since"
+
+    day: date
+
+    def holds(self, subject: Subject, now: datetime) -> Verdict:
+        """Compare days."""
+        return Verdict(holds=now.date() >= self.day, compared={"day": self.day})
+
+
 @pytest.fixture
 def camp() -> Iterator[None]:
     """Let the engine know the events and the condition of this file."""
@@ -88,6 +117,7 @@ def camp() -> Iterator[None]:
         events.registry.temporarily("tent_pitched", TentPitched),
         events.registry.temporarily("camp_left", CampLeft),
         conditions.registry.temporarily("breaks", Breaks),
+        conditions.registry.temporarily("since", Since),
     ):
         yield
 
@@ -223,8 +253,6 @@ def test_a_decision_keeps_whatever_values_were_compared(db: None, now: datetime)
 def test_an_event_with_odd_text_is_recorded_and_routed(
     publish_flow: Publish, tick: Tick, now: datetime
 ) -> None:
-    from datetime import date
-
     from sandbox.shop_extras.triggers import GiftCardExpiring
 
     publish_flow(wait("pause", "1h"))
@@ -427,3 +455,89 @@ def test_a_channel_that_gives_no_receipt_leaves_no_letter_hanging(
     with channels.registry.temporarily("email", _NoReceipts):  # type: ignore[arg-type]
         outbox.send_due(now)
     assert Message.objects.get().state == MessageState.UNKNOWN
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_let_out_while_being_moved_on_gets_no_letter(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int
+) -> None:
+    def let_out() -> None:
+        try:
+            enrollments.exit_many([Enrollment.objects.get().pk], "cancelled", now)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=let_out)
+
+    @dataclass(frozen=True, kw_only=True)
+    class TakesLong(Step):
+        kind: ClassVar[str] = "takes_long"
+
+        def run(self, visit: Any, now: datetime) -> Advance:
+            thread.start()
+            time.sleep(0.5)
+            return Advance()
+
+    with steps.registry.temporarily("takes_long", TakesLong):
+        publish_flow({"key": "long", "kind": "takes_long"}, SEND, wait("after", "1d"))
+        expire()
+        routing.route(now)
+        enrollments.advance(now)
+    thread.join()
+    outbox.send_due(now)
+    assert Enrollment.objects.get().exit_reason == "cancelled"
+    assert not mail.outbox
+    assert not Message.objects.exclude(state=MessageState.CANCELLED).exists()
+
+
+def test_publishing_again_lets_those_go_on_who_were_held(
+    camp: None, publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    publish_flow(SEND, stay=[{"kind": "breaks"}])
+    expire()
+    with conditions.registry.temporarily("breaks", Breaks):
+        del conditions.registry._entries["breaks"]
+        tick(now)
+        conditions.registry._entries["breaks"] = Breaks
+    assert Enrollment.objects.get().state == EnrollmentState.HELD
+    with conditions.registry.temporarily("breaks", Holds):
+        publish_flow(SEND, stay=[{"kind": "breaks"}])
+        tick(now)
+    assert len(mail.outbox) == 1
+
+
+def test_a_file_may_hold_dates(
+    camp: None, publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agreed: int
+) -> None:
+    entry = read_flow_file("flow: a\nentry: [{kind: since, day: 2020-02-03}]").entry
+    publish_flow(SEND, entry=list(entry), name="A flow\0")
+    expire()
+    tick(now)
+    assert len(mail.outbox) == 1
+
+
+def test_a_voucher_made_while_its_letter_is_cancelled_is_taken_back(
+    publish_flow: Publish, expire: Tell, now: datetime, agreed: int
+) -> None:
+    real = incentives.registry.get("voucher")
+
+    class CancelledMeanwhile:
+        """Grants as the shop does, a moment after staff let everybody out."""
+
+        problems = real.problems
+        revoke = real.revoke
+
+        def grant(self, message_id: int, *rest: Any) -> Any:
+            enrollments.cancel_planned([message_id], "cancelled", now)
+            return real.grant(message_id, *rest)
+
+    promise = {"template": "card", "voucher": {"percent": 10, "valid": "2d"}}
+    with incentives.registry.temporarily("voucher", CancelledMeanwhile()):
+        publish_flow({"key": "letter", "kind": "send", "options": promise})
+        expire()
+        routing.route(now)
+        enrollments.advance(now)
+        outbox.send_due(now)
+    assert not mail.outbox
+    grant = VoucherGrant.objects.get()
+    assert (grant.voucher_id, grant.revoked_at is not None) == (None, True)

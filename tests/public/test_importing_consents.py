@@ -95,6 +95,7 @@ def test_a_file_with_one_bad_line_is_not_imported_at_all(importing: Import) -> N
         (ANNA + ",more", "more values than columns"),
         ("anna@example.com,offers", "fewer values than columns"),
         (ANNA.replace("Yes please", '"Yes'), "no CSV"),
+        (ANNA.replace("Yes please", "Yes\0"), "NUL"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_said(importing: Import, line: str, said: str) -> None:
