@@ -6,6 +6,7 @@ guards, hand it over by SMTP, write what came of it and why. Rounds are interlea
 
 from __future__ import annotations
 
+import logging
 import os
 import smtplib
 from datetime import timedelta
@@ -120,6 +121,7 @@ def run() -> None:
     with running_sink(None) as sink:
         os.environ["SMTP_PORT"] = str(sink.port)
         with fresh_database() as vendor:
+            logging.disable(logging.INFO)  # post_office says what it does
             caught = Caught()
             plan()
             caught.catch()

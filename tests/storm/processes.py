@@ -25,6 +25,7 @@ class Process:
 
     def start(self) -> None:
         """Start it (anew)."""
+        self._said_before = len(self.said) if self.log.exists() else 0
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
                 [sys.executable, *self.arguments],
@@ -40,6 +41,11 @@ class Process:
     def said(self) -> str:
         """Return what it printed."""
         return self.log.read_text(errors="replace")
+
+    @property
+    def stands(self) -> bool:
+        """Say whether `triggers_run` has begun to tick since its last start."""
+        return self.is_running and "Ticking" in self.said[self._said_before :]
 
     @property
     def pid(self) -> int:

@@ -34,8 +34,8 @@ def _run(*arguments: str, environment: dict[str, str]) -> str:
 
 
 def test_wagtail_is_really_gone() -> None:
-    program = "import importlib.util as u; print(u.find_spec('wagtail')); import wagtail"
-    with pytest.raises(AssertionError, match=r"(?s)None\nTraceback.*No module named 'wagtail'"):
+    program = "import importlib.util as u; assert u.find_spec('wagtail') is None; import wagtail"
+    with pytest.raises(AssertionError, match="No module named 'wagtail'"):
         _run("-c", program, environment=dict(os.environ))
 
 
