@@ -15,7 +15,7 @@ POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BREAK ?=
 ARGS ?=
 
-.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format docs ci smoke-next clean
+.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format messages docs ci smoke-next clean
 
 help: ## Show this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -59,6 +59,17 @@ lint: $(VENV)/.installed-dev ## ruff, mypy, import contracts, missing migrations
 format: $(VENV)/.installed-dev ## Let ruff put the code in order
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+messages: $(VENV)/.installed-dev ## Gather texts into locale/*/*.po and compile them (needs GNU gettext)
+	@for tool in xgettext msgmerge msgfmt; do command -v $$tool >/dev/null || { \
+		echo "GNU gettext is needed ($$tool is missing): apt-get install gettext, or brew install gettext." >&2; \
+		echo "Without it, leave the texts of locale/ to someone who has it, and say so in your change." >&2; \
+		exit 1; }; done
+	@for package in oscar_triggers wagtail_triggers; do (cd $$package && \
+		$(abspath $(PY)) -m django makemessages --all --no-location --no-obsolete && \
+		$(abspath $(PY)) -m django compilemessages) || exit 1; done
+	@for file in {oscar,wagtail}_triggers/locale/*/LC_MESSAGES/django.po; do \
+		printf '%s: ' $$file; msgfmt --statistics -o /dev/null $$file 2>&1; done
 
 docs: $(VENV)/.installed-dev ## Build the documentation; every warning is an error
 	$(PY) -m sphinx -n -W --keep-going -b html docs docs/_build/html

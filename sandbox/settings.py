@@ -14,6 +14,7 @@ from typing import Any
 import django
 import environ
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from oscar import INSTALLED_APPS as OSCAR_APPS
 from oscar.defaults import *  # noqa: F403 — Oscar's documented way to get its settings
 
@@ -220,7 +221,7 @@ OSCAR_TRIGGERS = {
         },
         "transactional": {"from_email": OSCAR_FROM_EMAIL},
     },
-    "TOPICS": {"offers": _("Offers and reminders")},
+    "TOPICS": {"offers": pgettext_lazy("triggers", "Offers and reminders")},
 }
 
 # ── Celery: beat rings every five seconds; a lost ring costs nothing ─────────────────────────────
