@@ -268,6 +268,22 @@ def test_the_editor_is_russian_for_a_russian(russian: Client) -> None:
     assert left == {}
 
 
+def test_previews_are_russian_for_a_russian(russian: Client) -> None:
+    from tests.editor.conftest import make_flow, make_template
+    from tests.editor.forms import flow_form, template_form
+    from tests.editor.test_letters import preview
+
+    flow = make_flow()
+    story = preview(russian, flow, flow_form(flow), "outline").content.decode()
+    assert "Брошена корзина" in story
+    assert left_in_english(story, "ru") == set()
+    letter = make_template(publish=False)
+    broken = template_form(letter, body="<mjml><mj-body></mj-body>")
+    problems = preview(russian, letter, broken, "light").content.decode()
+    assert "Это письмо пока нельзя отправить" in problems
+    assert left_in_english(problems, "ru") == set()
+
+
 def test_what_keeps_a_flow_from_being_published_is_said_in_russian(russian: Client) -> None:
     from oscar_triggers.definitions import FlowDefinition, StepDefinition
     from oscar_triggers.engine import flows

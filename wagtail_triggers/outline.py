@@ -23,6 +23,7 @@ from .blocks.kinds import BRANCH_LABELS
 from .checking import FIELDS, FORM_FIELDS, draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast
+from .languages import in_staff_language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class Line:
     branches: tuple[tuple[str, tuple[Line, ...]], ...] = ()
 
 
+@in_staff_language
 def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
     """Show a draft in words, with what still keeps it from being published."""
     try:

@@ -15,6 +15,7 @@ from oscar_triggers.content import compiling, rendering
 from oscar_triggers.content.letters import Letter
 from oscar_triggers.exceptions import Problem, TemplateError
 
+from .languages import in_staff_language
 from .people import PreviewValues, preview_values
 from .permissions import VIEW_PERSONAL_DATA
 from .publishing import letter_source
@@ -46,6 +47,7 @@ _BODY = re.compile(r"<body[^>]*>", re.IGNORECASE)
 _LINES_AROUND = 2
 
 
+@in_staff_language
 def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
     """Show a template draft in one of MODES."""
     if mode == MJML:

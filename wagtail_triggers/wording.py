@@ -12,7 +12,8 @@ from django.utils.text import capfirst
 from django.utils.timezone import is_aware, localtime
 from django.utils.translation import pgettext, pgettext_lazy
 
-from oscar_triggers import conditions, events
+from oscar_triggers import channels, conditions, events
+from oscar_triggers.conf import triggers_settings
 from oscar_triggers.models import (
     ConsentAction,
     ConsentBasis,
@@ -111,6 +112,7 @@ NAMES: dict[str, Any] = {
     "at_least": pgettext_lazy("triggers value", "at least"),
     "basis": pgettext_lazy("triggers value", "basis"),
     "basket": pgettext_lazy("triggers value", "basket"),
+    "basket_id": pgettext_lazy("triggers value", "basket"),
     "channel": pgettext_lazy("triggers value", "channel"),
     "comparison": pgettext_lazy("triggers value", "comparison"),
     "condition": pgettext_lazy("triggers value", "condition"),
@@ -169,6 +171,12 @@ _CHOICES: dict[str, dict[Any, Any]] = {
     "basis": dict(ConsentBasis.choices),
     "stream": dict(Stream.choices),
     "suppression": dict(SuppressionReason.choices),
+}
+
+_KINDS: dict[str, Any] = {
+    "channel": channels.registry,
+    "condition": conditions.registry,
+    "event": events.registry,
 }
 
 #: Types of what a message is about.
@@ -231,6 +239,10 @@ def _value(value: Any, name: str = "") -> str:
         return "–"
     if name in _CHOICES:
         return str(_CHOICES[name].get(value, value))
+    if name in ("topic", "consent_topic"):
+        return str(triggers_settings().topics.get(value, value))
+    if name in _KINDS and value in _KINDS[name]:
+        return str(_KINDS[name].get(value).label or value)
     if isinstance(value, str) and len(value) >= len("2026-01-01T00:00"):
         try:
             moment = parse_datetime(value)

@@ -300,7 +300,7 @@ def test_compared_values_read_as_staff_speak(settings: Any) -> None:
     assert rows == {
         "left at": "Nov. 22, 2026, 10 a.m.",
         "member": "yes",
-        "consent": "topic offers, given no",
+        "consent": "topic Offers and reminders, given no",
         "stock › 23": "price 9.00",
         "order": "–",
     }

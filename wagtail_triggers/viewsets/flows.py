@@ -118,6 +118,9 @@ def pause_button(draft: Any, user: Any, button: type[Any], **attrs: Any) -> Any 
 class FlowIndexView(IndexView):
     """The list of flows, with the engine's state and counts in the same query."""
 
+    #: Wagtail's own puts the model's name into a sentence, which not every language can.
+    add_item_label = pgettext_lazy("triggers", "Add a flow")
+
     def get_base_queryset(self) -> QuerySet[Any]:
         """Annotate the drafts and leave the large columns in the database."""
         drafts: QuerySet[Any] = super().get_base_queryset()
@@ -211,7 +214,7 @@ class FlowViewSet(SnippetViewSet):
         NumberColumn(
             "exited_count", label=pgettext_lazy("triggers", "Ended"), sort_key="exited_count"
         ),
-        UpdatedAtColumn(),
+        UpdatedAtColumn(label=pgettext_lazy("triggers", "Changed")),
     ]
 
     edit_handler = TabbedInterface(

@@ -82,6 +82,9 @@ class UsedByColumn(Column):
 class TemplateIndexView(IndexView):
     """The list of templates."""
 
+    #: Wagtail's own puts the model's name into a sentence, which not every language can.
+    add_item_label = pgettext_lazy("triggers", "Add a template")
+
     @cached_property
     def _uses(self) -> dict[str, list[str]]:
         return running_template_uses()
@@ -156,7 +159,7 @@ class TemplateViewSet(SnippetViewSet):
             sort_key="live",
         ),
         UsedByColumn("used_by", label=pgettext_lazy("triggers", "Sent by")),
-        UpdatedAtColumn(),
+        UpdatedAtColumn(label=pgettext_lazy("triggers", "Changed")),
     ]
 
     edit_handler = TabbedInterface(
