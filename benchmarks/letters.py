@@ -65,11 +65,11 @@ class Caught:
             self.wire.append((sender, recipient, data))
             return original(backend, sender, recipient, data)
 
-        EmailBackend.send_ready = send_ready  # type: ignore[method-assign]
+        EmailBackend.send_ready = send_ready
         try:
             send_all()
         finally:
-            EmailBackend.send_ready = original  # type: ignore[method-assign]
+            EmailBackend.send_ready = original
         for message in Message.objects.select_related("template_version"):
             letter = reading.letter_of(message)
             assert letter is not None

@@ -420,7 +420,7 @@ def test_a_letter_under_way_when_its_flow_ended_is_not_tried_again(
             """Leave it as it is."""
             return value
 
-    with channels.registry.temporarily("email", Meanwhile):  # type: ignore[arg-type]
+    with channels.registry.temporarily("email", Meanwhile):
         outbox.send_due(now)
     assert Dispatch.objects.get().state == DispatchState.RETRY
     outbox.send_due(now + timedelta(hours=1))
@@ -452,7 +452,7 @@ def test_a_channel_that_gives_no_receipt_leaves_no_letter_hanging(
     expire()
     routing.route(now)
     enrollments.advance(now)
-    with channels.registry.temporarily("email", _NoReceipts):  # type: ignore[arg-type]
+    with channels.registry.temporarily("email", _NoReceipts):
         outbox.send_due(now)
     assert Message.objects.get().state == MessageState.UNKNOWN
 

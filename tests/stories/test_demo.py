@@ -105,7 +105,11 @@ def test_a_mail_server_that_refuses_is_noticed(tmp_path: Path) -> None:
 
 def test_the_menu_hands_on_how_to_break_it() -> None:
     told = subprocess.run(
-        ["make", "-n", "demo", "BREAK=order"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "demo", "BREAK=order"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert told.stdout.splitlines()[-1].endswith("-m sandbox.demo BREAK=order")
 
