@@ -18,8 +18,8 @@ from tests.storm.world import plan_cards, publish_card_flow
 
 pytestmark = [pytest.mark.storm, pytest.mark.usefixtures("vendor")]
 
-LETTERS = 240
-FEW = 120
+LETTERS = 400
+FEW = 200
 KILLS = 3
 LEASE = 2.0
 TICK = 0.2
