@@ -273,11 +273,11 @@ def test_previews_are_russian_for_a_russian(russian: Client) -> None:
     from tests.editor.forms import flow_form, template_form
     from tests.editor.test_letters import preview
 
+    letter = make_template(publish=False)
     flow = make_flow()
     story = preview(russian, flow, flow_form(flow), "outline").content.decode()
     assert "Брошена корзина" in story
     assert left_in_english(story, "ru") == set()
-    letter = make_template(publish=False)
     broken = template_form(letter, body="<mjml><mj-body></mj-body>")
     problems = preview(russian, letter, broken, "light").content.decode()
     assert "Это письмо пока нельзя отправить" in problems
