@@ -11,7 +11,7 @@ from typing import Any
 from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import database_now, insert_or_ignore
-from . import enrollments, outbox, routing, sweeping
+from . import advancing, outbox, routing, sweeping
 
 #: A tick that finds ever more work gives way after so many batches of each kind.
 _MOST_BATCHES = 200
@@ -51,7 +51,7 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
     moment = clock()
     found = sweeping.run_due(moment)
     routed = _until_empty(lambda: routing.route(clock()))
-    advanced = _until_empty(lambda: enrollments.advance(clock()))
+    advanced = _until_empty(lambda: advancing.advance(clock()))
     recovered = outbox.recover(clock())
     handed_over, is_unfinished = _send(clock) if send else (0, False)
     _beat(clock())

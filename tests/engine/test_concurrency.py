@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import connection
 
 from oscar_triggers.conf import triggers_settings
-from oscar_triggers.engine import clockwork, enrollments, outbox, routing
+from oscar_triggers.engine import advancing, clockwork, outbox, routing
 from oscar_triggers.models import (
     ConsentAction,
     ConsentBasis,
@@ -85,9 +85,9 @@ def test_an_event_that_kills_every_worker_is_set_aside_alone(crowd: datetime) ->
 
 def test_enrollments_in_the_hands_of_a_worker_that_died_move_one_by_one(crowd: datetime) -> None:
     routing.route(crowd)
-    assert len(enrollments._lease_due(crowd, "crashes = 0", 100)) == PEOPLE
+    assert len(advancing._lease_due(crowd, "crashes = 0", 100)) == PEOPLE
     later = _after_the_lease(crowd)
-    assert [enrollments.advance(later) for _ in range(PEOPLE + 1)] == [1] * PEOPLE + [0]
+    assert [advancing.advance(later) for _ in range(PEOPLE + 1)] == [1] * PEOPLE + [0]
     assert Message.objects.count() == PEOPLE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oscar_triggers import events
-from oscar_triggers.engine import enrollments, routing
+from oscar_triggers.engine import advancing, enrollments, routing
 from oscar_triggers.models import (
     Decision,
     Enrollment,
@@ -98,7 +98,7 @@ def test_the_next_letter_never_overtakes_the_one_before_it(
     for _hour in range(5):
         # The first letter is planned but nothing is handed over: mail is down.
         routing.route(enrollments_due)
-        enrollments.advance(enrollments_due)
+        advancing.advance(enrollments_due)
         enrollments_due += timedelta(hours=2)
     assert Message.objects.count() == 1
     tick(now + timedelta(hours=11))
@@ -151,7 +151,7 @@ def test_the_goal_ends_the_way_and_cancels_what_was_planned(
     publish_flow(wait("pause", "1h"), SEND, *rest, goals=["gift_card_expiring"])
     expire(card="1")
     tick(now)
-    enrollments.advance(now + timedelta(hours=2))
+    advancing.advance(now + timedelta(hours=2))
     assert Message.objects.get().state == MessageState.PLANNED
     # Another card of hers; she wrote her address in another way.
     expire(card="2", who=Person(email="ANNA@example.com"))
@@ -272,4 +272,4 @@ def test_a_tick_asks_the_same_number_of_questions_for_few_and_for_many(
     tick(now)
     assert Enrollment.objects.count() == people
     with django_assert_max_num_queries(70 + 4 * people):
-        enrollments.advance(now + timedelta(hours=2))
+        advancing.advance(now + timedelta(hours=2))

@@ -24,6 +24,7 @@ from oscar_triggers.channels import Outcome, Receipt
 from oscar_triggers.conditions import Condition
 from oscar_triggers.definitions import read_flow_file
 from oscar_triggers.engine import (
+    advancing,
     clockwork,
     decisions,
     enrollments,
@@ -184,7 +185,7 @@ def test_a_stay_condition_with_a_bug_stops_no_letter_of_another_flow(
     publish_flow(SEND)
     expire()
     routing.route(now)
-    enrollments.advance(now)
+    advancing.advance(now)
     assert Message.objects.filter(state=MessageState.PLANNED).count() == 2
     broken = FlowVersion.objects.filter(flow__key="broken")
     definition = {**broken.get().definition, "stay": [{"kind": "breaks"}]}
@@ -200,7 +201,7 @@ def test_switching_a_flow_off_leaves_no_letter_waiting_for_ever(
     publish_flow(SEND)
     expire()
     routing.route(now)
-    enrollments.advance(now)
+    advancing.advance(now)
     assert Enrollment.objects.get().state == EnrollmentState.ENDED
     flows.archive("gift-cards", now)
     assert Message.objects.get().state == MessageState.CANCELLED
@@ -364,7 +365,7 @@ def test_what_a_paused_flow_holds_takes_no_place_in_the_batches_of_others(
     publish_flow(SEND, key="running")
     expire()
     routing.route(now)
-    enrollments.advance(now)
+    advancing.advance(now)
     flows.pause("paused", now)
     [chunk] = outbox.due_chunks(now, most=1)
     assert Dispatch.objects.get(pk__in=chunk).message.flow.key == "running"
@@ -398,7 +399,7 @@ def test_a_letter_under_way_when_its_flow_ended_is_not_tried_again(
     publish_flow(SEND, wait("after", "1d"))
     expire()
     routing.route(now)
-    enrollments.advance(now)
+    advancing.advance(now)
     enrollment = Enrollment.objects.get()
 
     class Meanwhile:
@@ -451,7 +452,7 @@ def test_a_channel_that_gives_no_receipt_leaves_no_letter_hanging(
     publish_flow(SEND)
     expire()
     routing.route(now)
-    enrollments.advance(now)
+    advancing.advance(now)
     with channels.registry.temporarily("email", _NoReceipts):
         outbox.send_due(now)
     assert Message.objects.get().state == MessageState.UNKNOWN
@@ -482,7 +483,7 @@ def test_who_is_let_out_while_being_moved_on_gets_no_letter(
         publish_flow({"key": "long", "kind": "takes_long"}, SEND, wait("after", "1d"))
         expire()
         routing.route(now)
-        enrollments.advance(now)
+        advancing.advance(now)
     thread.join()
     outbox.send_due(now)
     assert Enrollment.objects.get().exit_reason == "cancelled"
@@ -536,7 +537,7 @@ def test_a_voucher_made_while_its_letter_is_cancelled_is_taken_back(
         publish_flow({"key": "letter", "kind": "send", "options": promise})
         expire()
         routing.route(now)
-        enrollments.advance(now)
+        advancing.advance(now)
         outbox.send_due(now)
     assert not mail.outbox
     grant = VoucherGrant.objects.get()

@@ -11,7 +11,7 @@ from django.core import mail
 from django.db.models import Q
 
 from oscar_triggers import signals
-from oscar_triggers.engine import enrollments, flows, outbox
+from oscar_triggers.engine import advancing, enrollments, flows, outbox
 from oscar_triggers.exceptions import CancelMessage
 from oscar_triggers.models import (
     ConsentAction,
@@ -45,7 +45,7 @@ def planned(publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, agre
     publish_flow(wait("pause", "1h"), SEND, wait("after", "1d"), max_lateness="2d")
     expire()
     tick(now)
-    enrollments.advance(now + timedelta(hours=1))
+    advancing.advance(now + timedelta(hours=1))
     return Message.objects.get()
 
 
@@ -305,7 +305,7 @@ def test_a_broken_letter_spares_its_neighbours(
     expire(card="2")
     tick(now)
     Enrollment.objects.filter(about_id="1").update(payload={"code": "A1"})
-    enrollments.advance(now + timedelta(hours=1))
+    advancing.advance(now + timedelta(hours=1))
     outbox.send_due(now + timedelta(hours=1))
     states = {m.about_id: (m.state, m.reason) for m in Message.objects.all()}
     assert states["1"] == (MessageState.PLANNED, "")
