@@ -1,5 +1,7 @@
 """Rows and tiny queries."""
 
+from .base import PrimaryModel
+from .columns import name_columns
 from .consent import (
     ALL_TOPICS,
     ConsentAction,
@@ -47,3 +49,5 @@ __all__ = [
     "point_hash",
     "random_id",
 ]
+
+name_columns(PrimaryModel)
