@@ -60,6 +60,9 @@ class TriggersSettings:
     )
     #: Whether a sale allows letters about similar goods (ePrivacy 13(2), PECR reg. 22).
     soft_opt_in: bool = False
+    #: Secret by which ledgers know addresses; never to be changed once consents stand there.
+    #: Empty: SECRET_KEY, which then must never be changed either.
+    point_key: str = ""
     #: Region for phone numbers written without a country code, as in "GB".
     phone_region: str = ""
     #: How often `triggers_run` and the documented beat entry ring.

@@ -9,15 +9,18 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import pgettext_lazy
 
+from ..conf import triggers_settings
 from .base import PrimaryModel
 
 
 def point_hash(channel: str, normalised: str) -> str:
     """Return the keyed hash by which ledgers know a point after the point itself is erased.
 
-    Keyed with SECRET_KEY, so that a stolen ledger cannot be matched against lists of addresses.
+    Keyed with OSCAR_TRIGGERS["POINT_KEY"] (SECRET_KEY unless given), so that a stolen ledger
+    cannot be matched against lists of addresses.
     """
-    key = hashlib.sha256(b"oscar_triggers.point:" + settings.SECRET_KEY.encode()).digest()
+    secret = triggers_settings().point_key or settings.SECRET_KEY
+    key = hashlib.sha256(b"oscar_triggers.point:" + secret.encode()).digest()
     return hashlib.blake2b(f"{channel}:{normalised}".encode(), key=key, digest_size=20).hexdigest()
 
 

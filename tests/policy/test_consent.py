@@ -279,3 +279,14 @@ def test_python_and_the_database_never_disagree(
         suppressions.suppress("email", ANNA, SuppressionReason.MANUAL, NOW)
     for stream, topic in product(["promotional", "transactional"], ["offers", "news"]):
         ask(stream=stream, topic=topic)
+
+
+def test_a_new_secret_key_loses_no_consent_where_the_ledger_has_a_key_of_its_own(
+    settings: Any,
+) -> None:
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "POINT_KEY": "kept for ever"}
+    before = point_hash("email", "anna@example.com")
+    settings.SECRET_KEY = "changed after a leak"
+    assert point_hash("email", "anna@example.com") == before
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "POINT_KEY": ""}
+    assert point_hash("email", "anna@example.com") != before
