@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -30,10 +30,6 @@ class Registry(Generic[T]):
             )
         self._entries[kind] = entry
         return entry
-
-    def decorator(self, kind: str) -> Callable[[T], T]:
-        """Return a decorator that registers what it decorates under a kind."""
-        return lambda entry: self.add(kind, entry)
 
     def get(self, kind: str) -> T:
         """Return the entry of a kind; raises UnknownKind with the known ones."""

@@ -76,10 +76,6 @@ class Step(Kind):
         """Decide for a batch, in its order; override it to write or read in bulk."""
         return [self.run(visit, now) for visit in visits]
 
-    def summary(self) -> str:
-        """Say in a few words what this step does, for lists and logs."""
-        return str(self.label)
-
 
 S = TypeVar("S", bound=type[Step])
 

@@ -31,11 +31,6 @@ def running_template_uses() -> dict[str, list[str]]:
     return dict(found)
 
 
-def flows_using(key: str) -> list[str]:
-    """Return the names of the running flows that send a template."""
-    return running_template_uses().get(key, [])
-
-
 def _template_options(kind: str) -> tuple[str, ...]:
     return tuple(_names(steps.registry.get(kind).option_fields()))
 

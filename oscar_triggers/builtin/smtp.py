@@ -63,12 +63,6 @@ class EmailBackend(smtp.EmailBackend):
         code, said = connection.getreply()
         return Answer(stage=Stage.CONTENT, code=code, said=said)
 
-    def drop(self) -> None:
-        """Close a connection that cannot be talked to any more, without a QUIT."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.close()
-
     @staticmethod
     def _envelope(connection: smtplib.SMTP, sender: str, recipient: str) -> Answer | None:
         code, said = connection.mail(sender)

@@ -87,10 +87,6 @@ class Send(Step):
         )
         return [Advance() for _visit in visits]
 
-    def summary(self) -> str:
-        """Name the template."""
-        return pgettext("triggers", "Send “%(template)s”") % {"template": self.template}
-
 
 @steps.register
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +122,6 @@ class Wait(Step):
         start = now if still else visit.subject.clock_at
         end = start + self.duration
         return Advance() if end <= now and not still else WaitUntil(moment=end)
-
-    def summary(self) -> str:
-        """Say how long."""
-        return pgettext("triggers", "Wait %(duration)s") % {
-            "duration": self.to_options()["duration"]
-        }
 
 
 @steps.register

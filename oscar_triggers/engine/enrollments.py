@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,12 +48,6 @@ def watermark(name: str) -> Callable[[Watermark], Watermark]:
 def current_watermarks() -> dict[str, int]:
     """Return all registered watermarks as they are now."""
     return {name: function() for name, function in _watermarks.items()}
-
-
-def subjects(ids: Iterable[int]) -> dict[int, Subject]:
-    """Return snapshots of enrollments by id, in two queries."""
-    rows = Enrollment.objects.filter(pk__in=list(ids)).select_related("contact", "flow")
-    return snapshots_of(list(rows))
 
 
 def snapshots_of(rows: Sequence[Enrollment]) -> dict[int, Subject]:

@@ -11,7 +11,7 @@ from .. import channels
 from ..channels import Parcel
 from ..conf import SiteSettings, site_settings
 from ..content import context, headers, links, rendering, wire
-from ..content.letters import CompiledLetter
+from ..content.letters import kept
 from ..content.values import to_json as values_to_json
 from ..models import Contact, Dispatch, Message, TemplateVersion
 from ..snapshots import Subject
@@ -55,7 +55,6 @@ class Desk:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._versions: dict[tuple[int, str], TemplateVersion] = {}
-        self._compiled: dict[int, CompiledLetter] = {}
 
     def compose_many(self, jobs: Sequence[Job]) -> list[Composed | NothingToSay]:
         """Compose a batch, in its order; the shop is asked once for all of them."""
@@ -99,9 +98,7 @@ class Desk:
         observed: Mapping[str, Any],
         site: SiteSettings,
     ) -> Composed:
-        compiled = self._compiled.get(version.pk)
-        if compiled is None:
-            compiled = self._compiled[version.pk] = CompiledLetter.from_json(version.compiled)
+        compiled = kept((version.pk, version.content_hash), lambda: version.compiled)
         sender = site.senders[job.message.stream]
         fields = headers.letter_headers(
             stream=job.message.stream,
