@@ -59,6 +59,14 @@ class Receipt:
     detail: str = ""
     #: Whether the refusal says that the point itself does not exist.
     point_is_dead: bool = False
+    #: Whether the trouble is the provider's and not this message's (no connection, 421, 429):
+    #: it costs the message no attempt, and counts against the provider.
+    provider_is_down: bool = False
+    #: Pause that the provider asked for before the next try (seconds); 0: none.
+    retry_after_seconds: float = 0
+    #: Which pauses a failure wants: "quick" (too many connections), "slow" (mailbox full,
+    #: greylisting), "" for the usual ones.
+    retry_class: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

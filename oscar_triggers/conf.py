@@ -89,8 +89,78 @@ class TriggersSettings:
     #: Baskets that were last touched longer ago than this never start a flow.
     basket_max_age: timedelta = timedelta(days=3)
 
+    # ── Safety catches ────────────────────────────────────────────────────────────────────────
+    #: Which installation this is: "production", "staging". A database that says otherwise came
+    #: from elsewhere, and nothing is sent until `triggers_adopt`.
+    environment: str = ""
+    #: Which host this is, where one environment has several shops; empty: not compared.
+    host: str = ""
+    #: False stops all sending before the next hand-over.
+    sending: bool = True
+    #: Everything goes here instead: an e-mail address, or {channel: point}.
+    redirect_all_to: Any = ""
+    #: Only these addresses, numbers and domains ("example.com") get anything; empty: everybody.
+    only_to: tuple[str, ...] = ()
+    #: How many messages a flow may send in its first hour before it is paused and staff are
+    #: told; None: any number (W9).
+    blast_limit: int | None = 1_000
 
-_NUMBERS_OF_AT_LEAST_ONE = ("batch_size", "hand_over_group", "max_crashes")
+    # ── Limits ────────────────────────────────────────────────────────────────────────────────
+    #: No promotional messages between these times of the reader's day, by channel; "*" is every
+    #: channel that is not named: {"sms": ("21:00", "08:00"), "*": ("22:00", "07:00")}
+    #: (the default for texts is that of 47 CFR 64.1200(c)(1)).
+    quiet_hours: Mapping[str, tuple[str, str]] = field(
+        default_factory=lambda: {"sms": ("21:00", "08:00")}
+    )
+    #: How many messages of a stream a person gets at most, over all flows and channels:
+    #: {"promotional": [{"most": 1, "within": "1d"}]}.
+    frequency_caps: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            PROMOTIONAL: [{"most": 2, "within": "1d"}, {"most": 5, "within": "7d"}]
+        }
+    )
+    #: A person gets one voucher in this time, from whichever flow; None: any number.
+    incentive_every: timedelta | None = timedelta(days=30)
+    #: Groups of people by name, in conditions: {"vip": {"label": "VIPs", "conditions": […]}}.
+    segments: Mapping[str, Any] = field(default_factory=dict)
+
+    # ── Providers ─────────────────────────────────────────────────────────────────────────────
+    #: How many messages may go per second, minute or hour: {"email": "20/s"}, and for single
+    #: recipient domains: {"domain:gmail.com": "5/s"}.
+    rates: Mapping[str, str] = field(default_factory=dict)
+    #: After how many failures in a row a provider is left alone.
+    breaker_failures: int = 5
+    #: How long it is left alone before one message is tried; doubles up to the second value.
+    breaker_pauses: tuple[timedelta, timedelta] = (timedelta(seconds=30), timedelta(minutes=10))
+    #: Keep SQL of the hand-over prepared in PostgreSQL; not behind PgBouncer before 1.21.
+    prepare_statements: bool = False
+
+    # ── What comes back ───────────────────────────────────────────────────────────────────────
+    #: Whether links in letters lead through the shop, so that a click can be seen.
+    track_clicks: bool = True
+    #: Parameters for the shop's web analytics; {flow}, {step} and {variant} are filled in.
+    utm: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "utm_source": "triggers",
+            "utm_medium": "{channel}",
+            "utm_campaign": "{flow}",
+            "utm_content": "{step}{variant}",
+        }
+    )
+    #: So many soft bounces over at least so much time suppress an address.
+    soft_bounces: tuple[int, timedelta] = (5, timedelta(days=7))
+
+    # ── Watching ──────────────────────────────────────────────────────────────────────────────
+    #: Ways to tell staff, all of which are tried: {"mail_admins": {}},
+    #: {"webhook": {"url": "https://…"}}, {"email": {"to": […], "backend": "…"}}.
+    alarms: Mapping[str, Any] = field(default_factory=lambda: {"mail_admins": {}})
+    #: Secret in the address of the health page; empty: there is no such page.
+    health_token: str = ""
+    #: How long rows are kept: {"journal": "400d", "messages": …, "decisions": …, "hits": …}.
+    retention: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NUMBERS_OF_AT_LEAST_ONE = ("batch_size", "hand_over_group", "max_crashes", "breaker_failures")
 
 
 def _load() -> TriggersSettings:

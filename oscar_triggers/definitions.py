@@ -13,10 +13,11 @@ from typing import Any
 import yaml
 from django.utils.translation import pgettext
 
-from . import conditions, events, steps
+from . import conditions, events, limits, steps
 from .conf import PROMOTIONAL, TRANSACTIONAL
 from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
 from .kinds import clean_text, format_duration, parse_duration
+from .limits import EVERY_EPISODE, POSTPONE, SendWindow
 
 MAX_DEPTH = 3
 _LONGEST_NAME = 200
@@ -87,6 +88,24 @@ class FlowDefinition:
     max_lateness: timedelta = timedelta(hours=12)
     #: What becomes of a message whose hand-over nobody can tell: "hold" or "resend".
     on_doubt: str = "hold"
+    #: When someone may come in again: "every_episode", "never", "once_a_year", "after 30d".
+    reentry: str = EVERY_EPISODE
+    #: Events that are older than this when we learn of them start nothing; None: any age.
+    max_age: timedelta | None = None
+    #: 0 to 100: of two flows that want to write to one person at once, the higher goes first.
+    priority: int = 50
+    #: What becomes of a message that a limit holds back: "postpone" or "drop".
+    when_limited: str = POSTPONE
+    #: When messages may leave, in the reader's own day; None: whenever quiet hours allow.
+    send_window: SendWindow | None = None
+    #: How long the first message about a thing waits for others, to be one message together.
+    bundle: timedelta | None = None
+    #: Percent of the people who are kept without messages, to see what the flow brings.
+    holdout: int = 0
+    #: Messages in the first hour before the flow is paused; None: OSCAR_TRIGGERS["BLAST_LIMIT"].
+    blast_limit: int | None = None
+    #: How long after a click an order or another goal counts for the message.
+    attribution_window: timedelta = timedelta(days=5)
     steps: tuple[StepDefinition, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +122,16 @@ class FlowDefinition:
             "include_waiting": self.include_waiting,
             "max_lateness": format_duration(self.max_lateness),
             "on_doubt": self.on_doubt,
+            **self._limits_to_dict(),
             "steps": [step.to_dict() for step in self.steps],
+        }
+
+    def _limits_to_dict(self) -> dict[str, Any]:
+        """Return the rules that differ from the usual ones: a file names only those."""
+        return {
+            name: limits.write(getattr(self, name))
+            for name in limits.NAMES
+            if getattr(self, name) != getattr(_EXAMPLE, name)
         }
 
     @classmethod
@@ -111,7 +139,7 @@ class FlowDefinition:
         """Read what to_dict wrote or an author typed; raises DefinitionError."""
         if not isinstance(data, Mapping):
             raise _problem("a flow file must hold a mapping that begins with 'flow: key'")
-        _refuse_unknown(data, set(_EXAMPLE.to_dict()), where="flow")
+        _refuse_unknown(data, {*_EXAMPLE.to_dict(), *limits.NAMES}, where="flow")
         trigger = data.get("trigger") or {}
         if isinstance(trigger, str):
             trigger = {"kind": trigger}
@@ -134,6 +162,7 @@ class FlowDefinition:
             include_waiting=bool(data.get("include_waiting", False)),
             max_lateness=lateness,
             on_doubt=str(data.get("on_doubt", "hold")),
+            **_read_limits(data),
             steps=tuple(
                 StepDefinition.from_dict(step)
                 for step in _mappings(data.get("steps"), where="steps")
@@ -337,6 +366,17 @@ def _goals(value: Any) -> tuple[str, ...]:
     if not isinstance(goals, list | tuple) or not all(isinstance(goal, str) for goal in goals):
         raise _problem("must be a list of events", where="goals")
     return tuple(goals)
+
+
+def _read_limits(data: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name in limits.NAMES:
+        if data.get(name) is not None:
+            try:
+                found[name] = limits.read(name, data[name])
+            except ValueError as error:
+                raise _problem(str(error), where=name) from error
+    return found
 
 
 def _kind_problem(build: Any, where: str) -> list[Problem]:

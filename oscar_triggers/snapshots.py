@@ -75,6 +75,10 @@ class Subject:
     language: str = ""
     time_zone: str = ""
     site_id: int | None = None
+    #: "promotional" or "transactional".
+    stream: str = "promotional"
+    #: A rehearsal: nothing is sent, and nothing outside the engine may change for it.
+    is_shadow: bool = False
     entered_at: datetime
     #: When this enrollment's clock last started: entry, the last message's outcome, or activity.
     clock_at: datetime

@@ -26,9 +26,12 @@ class Advance:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitUntil:
-    """Stay at this step and ask it again at that moment (UTC)."""
+    """Stay at this step and ask it again at that moment (UTC), or when an event comes."""
 
     moment: datetime
+    #: Kind of event, of this person or about the same thing, that has the step asked at once;
+    #: "*" for any, "" for none.
+    event: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,24 @@ class Exit:
     compared: Mapping[str, Any] = field(default_factory=dict)
 
 
-Outcome = Advance | WaitUntil | Exit
+@dataclass(frozen=True, kw_only=True)
+class Jump:
+    """Leave the flow for another one, at its first step, about the same thing."""
+
+    flow_key: str
+    compared: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Advance | WaitUntil | Exit | Jump
+
+
+@dataclass(frozen=True, kw_only=True)
+class Woken:
+    """The event that ended a wait early."""
+
+    kind: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +78,17 @@ class StepVisit:
     max_lateness: timedelta
     #: "hold" or "resend": what becomes of a message whose hand-over nobody can tell.
     on_doubt: str
+    #: Of two flows that want to write to one person at once, the higher number goes first.
+    priority: int = 50
+    #: How long a message waits for more to say about the same kind of thing; None: not at all.
+    bundle: timedelta | None = None
+    #: Whether this is a rehearsal: whatever is planned is recorded and never sent.
+    is_shadow: bool = False
+    #: The event for which the step was waiting, if it came.
+    woken_by: Woken | None = None
+    #: When the enrollment came to this step, or was moved on it: waits that count from the
+    #: arrival begin there.
+    arrived_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

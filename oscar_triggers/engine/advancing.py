@@ -13,15 +13,15 @@ from django.db import transaction
 from ..conf import triggers_settings
 from ..exceptions import TriggersError
 from ..models import (
+    RUNNING,
     Enrollment,
     EnrollmentState,
     ExitReason,
     Flow,
-    FlowState,
 )
 from ..models.sql import database_for, lease
 from ..snapshots import Subject
-from ..steps import Exit, Outcome, StepVisit, WaitUntil
+from ..steps import Exit, Jump, Outcome, StepVisit, WaitUntil
 from . import enrollments, faults, plans, worker
 from .decisions import Note, note_many
 
@@ -52,13 +52,13 @@ def advance(now: datetime, *, limit: int | None = None) -> int:
 
 
 def _lease_due(now: datetime, crashes: str, limit: int) -> list[int]:
-    not_live = f"(SELECT id FROM {Flow._meta.db_table} WHERE state <> %s)"  # noqa: S608 - our own table
+    not_live = f"(SELECT id FROM {Flow._meta.db_table} WHERE state NOT IN (%s, %s))"  # noqa: S608 - our own table
     return lease(
         Enrollment,
         where=f"state = %s AND due_at <= %s AND flow_id NOT IN {not_live} "
         f"AND (leased_until IS NULL OR leased_until < %s) AND {crashes}",
-        params=[EnrollmentState.ACTIVE.value, now, FlowState.LIVE.value, now],
-        order_by="due_at, id",
+        params=[EnrollmentState.ACTIVE.value, now, *(state.value for state in RUNNING), now],
+        order_by="lane, due_at, id",
         owner=worker.name(),
         until=now + triggers_settings().lease_for,
         limit=limit,
@@ -169,6 +169,9 @@ def _visit(row: Enrollment, subject: Subject, plan: plans.Plan) -> StepVisit:
         topic=plan.definition.topic,
         max_lateness=plan.definition.max_lateness,
         on_doubt=plan.definition.on_doubt,
+        priority=plan.definition.priority,
+        bundle=plan.definition.bundle,
+        is_shadow=row.is_shadow,
     )
 
 
@@ -198,6 +201,7 @@ def _apply(row: Enrollment, plan: plans.Plan, outcome: Outcome, now: datetime) -
             leased_until=None,
         )
         return False
+    assert not isinstance(outcome, Jump)  # Until flows can be left for others.
     if outcome.compared or outcome.branch:
         note_many(
             [

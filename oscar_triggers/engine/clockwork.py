@@ -11,7 +11,7 @@ from typing import Any
 from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import database_now, insert_or_ignore
-from . import advancing, outbox, routing, sweeping
+from . import advancing, installation, outbox, routing, sweeping
 
 #: A tick that finds ever more work gives way after so many batches of each kind.
 _MOST_BATCHES = 200
@@ -49,6 +49,7 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
     """
     clock = _standing(now) if now is not None else _going(database_now(Pulse))
     moment = clock()
+    installation.ensure(moment)
     found = sweeping.run_due(moment)
     routed = _until_empty(lambda: routing.route(clock()))
     advanced = _until_empty(lambda: advancing.advance(clock()))

@@ -70,6 +70,8 @@ def snapshots_of(rows: Sequence[Enrollment]) -> dict[int, Subject]:
             language=row.contact.language,
             time_zone=row.contact.time_zone,
             site_id=row.site_id if row.site_id is not None else row.contact.site_id,
+            stream=plans.plan_of(row.version).definition.stream,
+            is_shadow=row.is_shadow,
             entered_at=row.entered_at,
             clock_at=row.clock_at,
             payload=row.payload,

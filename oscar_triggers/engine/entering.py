@@ -18,6 +18,7 @@ from ..events import TriggerOptions
 from ..exceptions import TriggersError
 from ..kinds import shortened
 from ..models import (
+    RUNNING,
     Enrollment,
     EnrollmentState,
     ExitReason,
@@ -28,7 +29,7 @@ from ..models import (
 )
 from ..models.sql import database_for, insert_or_ignore
 from ..snapshots import About, Subject, Verdict
-from . import contacts, enrollments, plans
+from . import contacts, enrollments, planning, plans
 from .decisions import Note, note_many
 from .intake import Routed
 
@@ -99,7 +100,7 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
         return
     live = list(
         Flow.objects.filter(
-            state=FlowState.LIVE, trigger_kind__in=kinds, live_version__isnull=False
+            state__in=RUNNING, trigger_kind__in=kinds, live_version__isnull=False
         ).select_related("live_version")
     )
     notes: list[Note] = []
@@ -253,6 +254,8 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
                 "payload": dict(candidate.subject.payload),
                 "watermarks": watermarks,
                 "site_id": one.site_id,
+                "lane": planning.lane_of(candidate.definition.stream),
+                "is_shadow": candidate.flow.state == FlowState.SHADOW,
                 "journal_entry_id": one.entry_id,
             }
         )

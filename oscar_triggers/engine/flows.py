@@ -16,6 +16,7 @@ from ..events import TriggerOptions, WaitingNow
 from ..exceptions import DefinitionError, Problem, TriggersError
 from ..kinds import to_json
 from ..models import (
+    RUNNING,
     Enrollment,
     EnrollmentState,
     ExitReason,
@@ -206,7 +207,7 @@ def live_trigger_options(kind: str) -> list[TriggerOptions]:
     """Return the trigger options of the live flows that listen to a kind of event."""
     found = []
     for flow in Flow.objects.filter(
-        trigger_kind=kind, state=FlowState.LIVE, live_version__isnull=False
+        trigger_kind=kind, state__in=RUNNING, live_version__isnull=False
     ).select_related("live_version"):
         assert flow.live_version is not None
         try:

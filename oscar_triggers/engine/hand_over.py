@@ -21,11 +21,11 @@ from .. import channels, signals
 from ..channels import Channel, Outcome, Receipt
 from ..conf import triggers_settings
 from ..exceptions import CancelMessage
-from ..models import Dispatch, DispatchState
+from ..models import Dispatch, DispatchState, FlowState
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import faults, incentives, marking, settling
+from . import catches, faults, incentives, installation, marking, settling
 from .decisions import Note, note_many
 from .letters import Composed
 from .settling import parties_of
@@ -121,7 +121,11 @@ class _Batch:
 
     def hand_over_group(self, group: Sequence[Ready]) -> None:
         """Mark a group in one commit, hand over what was marked, write the receipts."""
-        willing = [one for one in group if self._nobody_objects(one)]
+        willing = [
+            one
+            for one in group
+            if not self._is_rehearsal(one) and self._is_let_out(one) and self._nobody_objects(one)
+        ]
         # A single mark commits by itself.
         with transaction.atomic(using=database_for(Dispatch)) if willing[1:] else nullcontext():
             marked = [one for one in willing if self._mark(one)]
@@ -143,6 +147,35 @@ class _Batch:
         for one in group:
             if one.row.pk in ours:
                 settling.failed(one.row, error, self.now, rule="send", reason="broken_guard")
+
+    def _is_rehearsal(self, one: Ready) -> bool:
+        """Settle a letter that is only rehearsed: it was composed and kept, and goes nowhere."""
+        message = one.row.message
+        flow = message.flow
+        if not message.is_shadow and (flow is None or flow.state != FlowState.SHADOW):
+            return False
+        settling.settle(
+            parties_of(one.row, one.point_hash), DispatchState.SHADOWED, self.now, reason="shadow"
+        )
+        self._notes.append(
+            Note(
+                rule="shadow",
+                verdict=DispatchState.SHADOWED.value,
+                compared={"consent": one.allowed.compared, **one.composed.observed},
+                message_id=one.row.message_id,
+                enrollment_id=one.enrollment_id,
+                flow_id=message.flow_id,
+            )
+        )
+        return True
+
+    def _is_let_out(self, one: Ready) -> bool:
+        """Ask the safety catches; a parcel that they keep is decided against."""
+        caught = catches.caught(one.composed.parcel, one.row.channel)
+        if not isinstance(caught, str):
+            return True
+        self._skip(one, rule="safety_catch", reason=caught, compared={})
+        return False
 
     def _nobody_objects(self, one: Ready) -> bool:
         if not signals.message_sending.has_listeners():
@@ -181,7 +214,12 @@ class _Batch:
     def _send(self, marked: Sequence[Ready]) -> list[Receipt]:
         receipts: dict[int, Receipt] = {}
         for kind in dict.fromkeys(one.row.channel for one in marked):
-            parcels = [one.composed.parcel for one in marked if one.row.channel == kind]
+            parcels = [
+                caught
+                for one in marked
+                if one.row.channel == kind
+                and not isinstance(caught := catches.caught(one.composed.parcel, kind), str)
+            ]
             try:
                 answers = self._channel(kind).send_many(parcels)
             except Exception as error:  # noqa: BLE001 - see below
@@ -234,7 +272,7 @@ class _Batch:
             incentives.revoke_all([one.row.message_id], now)
         if state != DispatchState.LEASED or owner != self.owner:
             return  # Cancelled or taken over; whoever did it wrote down why.
-        if marking.standing(one.row.message.flow_id).exists():
+        if installation.objections().exists() or marking.standing(one.row.message.flow_id).exists():
             settling.requeue(one.row.pk, now)
             return
         [verdict] = verdicts.judge_many([self._request(one)], now)

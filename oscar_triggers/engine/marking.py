@@ -12,11 +12,12 @@ from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from ..conf import triggers_settings
-from ..models import Dispatch, DispatchState, Flow, FlowState
+from ..models import RUNNING, Dispatch, DispatchState, Flow
 from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
 from ..models.sql import StatementNow, database_for
 from ..policy import consent, guards
 from ..snapshots import Subject
+from . import installation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class _How:
     stream: str
     topic: str
     soft_opt_in: bool
+    here: installation.Identity
 
 
 #: How many differently written marks a process remembers.
@@ -37,7 +39,7 @@ _kept: OrderedDict[_How, PreparedUpdate] = OrderedDict()
 
 def standing(flow_id: int | Combinable | None) -> QuerySet[Flow]:
     """Return the flow when it does not run, else nothing."""
-    return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
+    return Flow.objects.filter(pk__in=[flow_id]).exclude(state__in=RUNNING)
 
 
 def mark(
@@ -62,6 +64,7 @@ def mark(
         stream=message.stream,
         topic=message.topic,
         soft_opt_in=triggers_settings().soft_opt_in,
+        here=installation.configured(),
     )
     update = _kept.get(how)
     if update is None:
@@ -89,6 +92,7 @@ def _write(how: _How) -> PreparedUpdate:
     rows = Dispatch.objects.using(how.alias).filter(
         consent.allowed_condition(how.channel, Slot("point_hash", TEXT), how.stream, how.topic),
         ~Q(Exists(standing(Slot("flow", NUMBER)))),
+        ~Q(Exists(installation.objections())),
         pk=Slot("id", NUMBER),
         state=DispatchState.LEASED,
         lease_owner=Slot("owner", TEXT),

@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db.models import Q
 
 from ..conf import triggers_settings
-from ..models import Dispatch, DispatchState, Flow, FlowState, Message
+from ..models import RUNNING, Dispatch, DispatchState, Flow, Message
 from ..models.sql import lease
-from . import hand_over, settling, worker
+from . import blast, hand_over, installation, settling, worker
 from .preparing import prepare
 
 
@@ -20,6 +20,8 @@ def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | No
     With `ids`, only those of them that are due are taken. What was in the hands of a worker that
     died is taken alone, after all others: so it is found out who killed it.
     """
+    if installation.hold_reason():
+        return 0
     me = worker.name()
     leased = _lease(now, me, limit or triggers_settings().batch_size, ids, "crashes = 0")
     leased = leased or _lease(now, me, 1, ids, "crashes > 0")
@@ -31,7 +33,7 @@ def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | No
         .prefetch_related("message__items")
         .order_by("lane", "due_at", "pk")
     )
-    prepared = prepare(rows, now)
+    prepared = prepare(blast.within_limits(rows, now), now)
     hand_over.hand_over(prepared, now, me)
     return len(leased)
 
@@ -47,7 +49,7 @@ def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
             state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
         )
         # What a paused flow holds would fill every batch, and nobody would lease it.
-        .filter(Q(message__flow=None) | Q(message__flow__state=FlowState.LIVE))
+        .filter(Q(message__flow=None) | Q(message__flow__state__in=RUNNING))
         .order_by("lane", "due_at", "pk")
         .values_list("pk", "crashes")[:most]
     )
@@ -63,7 +65,7 @@ def _lease(
     params: list[object] = [DispatchState.PLANNED.value, DispatchState.RETRY.value, now]
     if ids is not None:
         where += f" AND id IN ({', '.join(str(int(pk)) for pk in ids) or 'NULL'})"
-    standing = Flow.objects.exclude(state=FlowState.LIVE).values_list("pk", flat=True)
+    standing = Flow.objects.exclude(state__in=RUNNING).values_list("pk", flat=True)
     if standing:
         flows = ", ".join(str(pk) for pk in standing)
         where += (

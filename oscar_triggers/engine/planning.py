@@ -93,6 +93,8 @@ def _message_row(plan: Plan, now: datetime) -> dict[str, Any]:
         "template_id": plan.template_id,
         "stream": visit.stream,
         "topic": visit.topic,
+        "priority": visit.priority,
+        "is_shadow": visit.is_shadow,
         "about_type": subject.about.type,
         "about_id": subject.about.id,
         "site_id": subject.site_id,

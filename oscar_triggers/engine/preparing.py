@@ -26,7 +26,6 @@ from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
 from . import enrollments, faults, hand_over, letters, plans, settling
-from .decisions import Note, note_again
 
 logger = logging.getLogger(__name__)
 
@@ -159,25 +158,10 @@ def _judge(cases: Sequence[_Case], now: datetime) -> list[tuple[_Case, verdicts.
         if isinstance(verdict, verdicts.Allowed):
             allowed.append((case, verdict))
         elif isinstance(verdict, verdicts.Postpone):
-            _put_off(case.row, verdict, now)
+            settling.put_off(case.row, verdict, now, rule="policy")
         else:
             settling.refuse(case.row, case.enrollment.pk, verdict, now)
     return allowed
-
-
-def _put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime) -> None:
-    settling.requeue(row.pk, verdict.until)
-    note_again(
-        Note(
-            rule="policy",
-            verdict="postpone",
-            reason=verdict.reason,
-            compared={**verdict.compared, "until": verdict.until},
-            message_id=row.message_id,
-            flow_id=row.message.flow_id,
-        ),
-        now,
-    )
 
 
 def _compose(

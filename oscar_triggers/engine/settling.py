@@ -38,12 +38,14 @@ _MESSAGE_STATE = {
     DispatchState.EXPIRED: MessageState.EXPIRED,
     DispatchState.CANCELLED: MessageState.CANCELLED,
     DispatchState.DEAD: MessageState.DEAD,
+    DispatchState.SHADOWED: MessageState.SHADOWED,
 }
 _NEVER_SENT = (
     DispatchState.SKIPPED,
     DispatchState.EXPIRED,
     DispatchState.CANCELLED,
     DispatchState.DEAD,
+    DispatchState.SHADOWED,
 )
 
 
@@ -156,6 +158,18 @@ def hold_back(
     row: Dispatch, enrollment_id: int, rule: str, refused: Refused, now: datetime
 ) -> None:
     """Do what follows from a guard's refusal: skip, end the enrollment too, or prepare anew."""
+    if refused.consequence is Consequence.POSTPONE:
+        put_off(
+            row,
+            verdicts.Postpone(
+                until=refused.until or now + triggers_settings().tick_every,
+                reason=refused.reason,
+                compared=refused.compared,
+            ),
+            now,
+            rule=rule,
+        )
+        return
     if refused.consequence is Consequence.STALE:
         requeue(row.pk, now + triggers_settings().tick_every)
         note_again(
@@ -182,6 +196,22 @@ def hold_back(
         enrollments.exit_many(
             [enrollment_id], refused.exit_reason, now, rule=rule, compared=refused.compared
         )
+
+
+def put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime, *, rule: str) -> None:
+    """Give a leased dispatch back until a rule allows it, and write down which rule."""
+    requeue(row.pk, verdict.until)
+    note_again(
+        Note(
+            rule=rule,
+            verdict="postpone",
+            reason=verdict.reason,
+            compared={**verdict.compared, "until": verdict.until},
+            message_id=row.message_id,
+            flow_id=row.message.flow_id,
+        ),
+        now,
+    )
 
 
 def restart_waits(message_ids: Sequence[int], now: datetime) -> None:
@@ -244,7 +274,9 @@ def write_receipt(
             )
         settle(parties, DispatchState.DEAD, now, reason="refused", detail=receipt.detail)
         return DispatchState.DEAD
-    if receipt.outcome is Outcome.UNTOUCHED:
+    if receipt.outcome is Outcome.UNTOUCHED or (
+        receipt.outcome is Outcome.FAILED and receipt.provider_is_down
+    ):
         _untouched(parties, now)
         return DispatchState.PLANNED
     if receipt.outcome is Outcome.UNKNOWN and on_doubt != "resend":

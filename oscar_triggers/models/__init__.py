@@ -10,34 +10,76 @@ from .consent import (
     Suppression,
     SuppressionReason,
 )
-from .contacts import Contact, ContactPoint, point_hash, random_id
-from .enrollments import Enrollment, EnrollmentState, ExitReason
-from .flows import Flow, FlowState, FlowVersion, Owner, Step, Stream, Template, TemplateVersion
+from .contacts import Contact, ContactPoint, ContactTag, point_hash, random_id
+from .enrollments import Assignment, Enrollment, EnrollmentState, ExitReason
+from .flows import (
+    RUNNING,
+    Flow,
+    FlowState,
+    FlowVersion,
+    Owner,
+    Step,
+    Stream,
+    Template,
+    TemplateVersion,
+)
 from .journal import BasketWatch, JournalEntry, Pulse, VoucherGrant
-from .messages import Decision, Dispatch, DispatchState, Message, MessageItem, MessageState
+from .messages import (
+    Decision,
+    Dispatch,
+    DispatchState,
+    Feedback,
+    Message,
+    MessageItem,
+    MessageState,
+)
+from .operations import (
+    INSTALLATION_ID,
+    Alarm,
+    Allowance,
+    Breaker,
+    BreakerState,
+    Installation,
+)
+from .returns import Conversion, DailyTotal, Hit, HitClass, ProviderReport
 
 __all__ = [
     "ALL_TOPICS",
+    "INSTALLATION_ID",
+    "RUNNING",
+    "Alarm",
+    "Allowance",
+    "Assignment",
     "BasketWatch",
+    "Breaker",
+    "BreakerState",
     "ConsentAction",
     "ConsentBasis",
     "ConsentEvent",
     "Contact",
     "ContactPoint",
+    "ContactTag",
+    "Conversion",
+    "DailyTotal",
     "Decision",
     "Dispatch",
     "DispatchState",
     "Enrollment",
     "EnrollmentState",
     "ExitReason",
+    "Feedback",
     "Flow",
     "FlowState",
     "FlowVersion",
+    "Hit",
+    "HitClass",
+    "Installation",
     "JournalEntry",
     "Message",
     "MessageItem",
     "MessageState",
     "Owner",
+    "ProviderReport",
     "Pulse",
     "Step",
     "Stream",

@@ -45,6 +45,8 @@ class Contact(PrimaryModel):
     last_name = models.CharField(max_length=150, blank=True)
     language = models.CharField(max_length=20, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
+    #: What a shop knows beside these, by name: {"birthday": "1990-02-29", "size": "M"}.
+    fields = models.JSONField(default=dict, blank=True)
     site_id = models.IntegerField(null=True, blank=True)
     #: Another contact that turned out to be the same person; this row is then a signpost.
     joined_into = models.ForeignKey(
@@ -59,6 +61,24 @@ class Contact(PrimaryModel):
 
     def __str__(self) -> str:
         return pgettext_lazy("triggers", "Contact %(number)s") % {"number": self.pk}
+
+
+class ContactTag(PrimaryModel):
+    """A word that staff or a flow put on a contact."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="tags")
+    tag = models.CharField(max_length=60, db_index=True)
+    created_at = models.DateTimeField()
+
+    class Meta(PrimaryModel.Meta):
+        verbose_name = pgettext_lazy("triggers", "tag")
+        verbose_name_plural = pgettext_lazy("triggers", "tags")
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "tag"], name="triggers_contact_tag_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.tag
 
 
 class ContactPoint(PrimaryModel):

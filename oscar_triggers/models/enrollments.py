@@ -66,6 +66,22 @@ class Enrollment(PrimaryModel):
     payload = models.JSONField(default=dict, blank=True)
     watermarks = models.JSONField(default=dict, blank=True)
     site_id = models.IntegerField(null=True, blank=True)
+    #: 0 transactional, 1 promotional: transactional flows move first.
+    lane = models.PositiveSmallIntegerField(default=1)
+    #: Entered while the flow was only rehearsing: it decides and records, and sends nothing.
+    is_shadow = models.BooleanField(default=False)
+    #: Kind of event that wakes its Wait early, "*" for any; "" when only time does.
+    awaits = models.CharField(max_length=80, blank=True)
+    #: The event that woke it; the step that waited for it sees it once.
+    woken_by = models.ForeignKey(
+        "oscar_triggers.JournalEntry",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    #: Keys of steps that it took in versions before this one: it does not take them again.
+    skips = models.JSONField(default=list, blank=True)
     journal_entry = models.ForeignKey(
         "oscar_triggers.JournalEntry",
         null=True,
@@ -88,8 +104,8 @@ class Enrollment(PrimaryModel):
         ]
         indexes = [
             models.Index(
-                fields=["due_at", "id"],
-                name="triggers_enrollment_due",
+                fields=["lane", "due_at", "id"],
+                name="triggers_enrollment_lanes",
                 condition=models.Q(state="active"),
             ),
             models.Index(fields=["about_type", "about_id"], name="triggers_enrollment_about"),
@@ -97,3 +113,30 @@ class Enrollment(PrimaryModel):
 
     def __str__(self) -> str:
         return f"{self.flow_id}/{self.episode_key}"
+
+
+class Assignment(PrimaryModel):
+    """The arm of a split, or of a holdout, that a contact was given; it never changes."""
+
+    flow = models.ForeignKey(
+        "oscar_triggers.Flow", on_delete=models.CASCADE, related_name="assignments"
+    )
+    contact = models.ForeignKey(
+        "oscar_triggers.Contact", on_delete=models.CASCADE, related_name="assignments"
+    )
+    #: Key of the Split step; "holdout" for the share kept without messages.
+    name = models.CharField(max_length=80)
+    arm = models.CharField(max_length=40)
+    assigned_at = models.DateTimeField()
+
+    class Meta(PrimaryModel.Meta):
+        verbose_name = pgettext_lazy("triggers", "assignment")
+        verbose_name_plural = pgettext_lazy("triggers", "assignments")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["flow", "contact", "name"], name="triggers_assignment_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.arm}"

@@ -31,9 +31,15 @@ class FlowState(models.TextChoices):
     """Whether a flow takes people in and moves them on."""
 
     LIVE = "live", pgettext_lazy("triggers", "live")
+    #: Decides, records and shows its letters, and sends nothing.
+    SHADOW = "shadow", pgettext_lazy("triggers", "rehearsing")
     PAUSED = "paused", pgettext_lazy("triggers", "paused")
     #: Takes nobody in; those inside were let out.
     ARCHIVED = "archived", pgettext_lazy("triggers", "switched off")
+
+
+#: States in which a flow takes people in and moves them on.
+RUNNING = (FlowState.LIVE, FlowState.SHADOW)
 
 
 class ImmutableModel(PrimaryModel):
@@ -67,6 +73,8 @@ class Flow(PrimaryModel):
     )
     #: Only events after this moment start it (W9).
     active_since = models.DateTimeField(null=True, blank=True)
+    #: Since when the blast guard counts: publishing, resuming or a confirmation by staff.
+    blast_since = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 

@@ -100,9 +100,24 @@ class BasketWatch(PrimaryModel):
 class VoucherGrant(PrimaryModel):
     """A personal voucher promised in one message: made once, reused by retries."""
 
+    #: NULL for the grant of a Voucher step, which all later messages may name.
     message = models.OneToOneField(
-        "oscar_triggers.Message", on_delete=models.CASCADE, related_name="voucher_grant"
+        "oscar_triggers.Message",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="voucher_grant",
     )
+    enrollment = models.ForeignKey(
+        "oscar_triggers.Enrollment",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="voucher_grants",
+    )
+    #: The Voucher step that granted it, and how often the step was come to before.
+    step_key = models.CharField(max_length=80, blank=True)
+    pass_no = models.PositiveIntegerField(default=0)
     contact = models.ForeignKey(
         "oscar_triggers.Contact",
         null=True,
@@ -118,6 +133,12 @@ class VoucherGrant(PrimaryModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["enrollment", "step_key", "pass_no"], name="triggers_step_grant_once"
+            )
+        ]
+        indexes = [models.Index(fields=["contact", "created_at"], name="triggers_grant_recent")]
         verbose_name = pgettext_lazy("triggers", "voucher grant")
         verbose_name_plural = pgettext_lazy("triggers", "voucher grants")
 

@@ -20,6 +20,7 @@ class MessageState(models.TextChoices):
     EXPIRED = "expired", pgettext_lazy("triggers", "too late")
     CANCELLED = "cancelled", pgettext_lazy("triggers", "cancelled")
     DEAD = "dead", pgettext_lazy("triggers", "failed")
+    SHADOWED = "shadowed", pgettext_lazy("triggers", "rehearsed")
 
 
 class Message(PrimaryModel):
@@ -62,6 +63,14 @@ class Message(PrimaryModel):
     )
     stream = models.CharField(max_length=20, choices=Stream.choices)
     topic = models.CharField(max_length=60, blank=True)
+    #: Of two flows that want to write to one person at once, the higher number goes first.
+    priority = models.SmallIntegerField(default=50)
+    #: Planned in a rehearsal: it is never sent, whatever becomes of the flow.
+    is_shadow = models.BooleanField(default=False)
+    #: The arms of the splits that led here: {"split-1": "a"}.
+    variants = models.JSONField(default=dict, blank=True)
+    #: While it waits for more to say: what may join it; NULL for a message about one thing.
+    bundle_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
     about_type = models.CharField(max_length=40, blank=True)
     about_id = models.CharField(max_length=120, blank=True)
     site_id = models.IntegerField(null=True, blank=True)
@@ -79,6 +88,8 @@ class Message(PrimaryModel):
     settled_at = models.DateTimeField(null=True, blank=True)
     #: The values it was filled with: the one erasable place for what was said.
     payload = models.JSONField(null=True, blank=True)
+    #: When a person first followed one of its links; machines do not count.
+    clicked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
         verbose_name = pgettext_lazy("triggers", "message")
@@ -86,6 +97,7 @@ class Message(PrimaryModel):
         indexes = [
             models.Index(fields=["-planned_at"], name="triggers_message_recent"),
             models.Index(fields=["flow", "state"], name="triggers_message_counts"),
+            models.Index(fields=["contact", "settled_at"], name="triggers_message_of_contact"),
         ]
 
     def __str__(self) -> str:
@@ -99,6 +111,8 @@ class MessageItem(PrimaryModel):
     enrollment = models.ForeignKey(
         "oscar_triggers.Enrollment", on_delete=models.CASCADE, related_name="message_items"
     )
+    #: The coming of this enrollment to this step that the message speaks for, once.
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True)
 
     class Meta(PrimaryModel.Meta):
         verbose_name = pgettext_lazy("triggers", "message item")
@@ -126,6 +140,21 @@ class DispatchState(models.TextChoices):
     SKIPPED = "skipped", pgettext_lazy("triggers", "decided against")
     EXPIRED = "expired", pgettext_lazy("triggers", "too late")
     CANCELLED = "cancelled", pgettext_lazy("triggers", "cancelled")
+    SHADOWED = "shadowed", pgettext_lazy("triggers", "rehearsed")
+
+
+class Feedback(models.TextChoices):
+    """What a provider said later about a message that it took over; Anymail's words."""
+
+    DEFERRED = "deferred", pgettext_lazy("triggers", "delayed")
+    DELIVERED = "delivered", pgettext_lazy("triggers", "delivered")
+    BOUNCED = "bounced", pgettext_lazy("triggers", "came back")
+    REJECTED = "rejected", pgettext_lazy("triggers", "rejected by the provider")
+    FAILED = "failed", pgettext_lazy("triggers", "failed at the provider")
+    OPENED = "opened", pgettext_lazy("triggers", "opened (unreliable)")
+    CLICKED = "clicked", pgettext_lazy("triggers", "clicked")
+    UNSUBSCRIBED = "unsubscribed", pgettext_lazy("triggers", "unsubscribed")
+    COMPLAINED = "complained", pgettext_lazy("triggers", "complained")
 
 
 class Dispatch(PrimaryModel):
@@ -162,6 +191,12 @@ class Dispatch(PrimaryModel):
     provider_id = models.CharField(max_length=200, blank=True)
     #: What the provider said, without the address.
     detail = models.CharField(max_length=500, blank=True)
+    #: The last word of the provider about it, by rank: a late "delivered" undoes no "bounced".
+    feedback = models.CharField(max_length=15, choices=Feedback.choices, blank=True)
+    feedback_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    #: As a provider or an image says; mailboxes fetch images by themselves: never to decide by.
+    opened_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(PrimaryModel.Meta):
         verbose_name = pgettext_lazy("triggers", "dispatch")
@@ -179,6 +214,11 @@ class Dispatch(PrimaryModel):
                 fields=["leased_until"],
                 name="triggers_dispatch_leases",
                 condition=models.Q(state__in=["leased", "sending"]),
+            ),
+            models.Index(
+                fields=["provider_id"],
+                name="triggers_dispatch_provider",
+                condition=~models.Q(provider_id=""),
             ),
         ]
 

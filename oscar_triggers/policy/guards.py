@@ -23,6 +23,8 @@ class Consequence(StrEnum):
     EXIT = "exit"
     #: What was rendered is no longer true: read and render again; costs no attempt.
     STALE = "stale"
+    #: Not now: try again at `Refused.until`; costs no attempt.
+    POSTPONE = "postpone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Refused:
     compared: Mapping[str, Any] = field(default_factory=dict)
     #: For Consequence.EXIT: a models.ExitReason.
     exit_reason: str = "condition"
+    #: For Consequence.POSTPONE: when to try again (UTC).
+    until: datetime | None = None
 
 
 class SendGuard:
@@ -47,6 +51,14 @@ class SendGuard:
     name: str = ""
     #: Types of `about` that it guards; empty guards every message.
     about_types: frozenset[str] = frozenset()
+
+    def contends_for(self, subject: Subject) -> int | None:
+        """Return the number of what only one mark at a time may take; None for nothing.
+
+        Marks that contend for the same number wait for each other, so that a refusal which
+        counts other marks (a frequency cap) sees all of them.
+        """
+        return None
 
     def refusal(self, subject: Subject, observed: Mapping[str, Any]) -> Q | None:
         """Return what is true in the database when the message must not be handed over."""
