@@ -12,6 +12,7 @@ import smtplib
 from datetime import timedelta
 from typing import Any
 
+from benchmarks import basket_letter
 from benchmarks.stage import Watch, fresh_database, on_each_database, per_unit, ratio, table
 
 LETTERS = int(os.environ.get("BENCHMARK_LETTERS", "200"))
@@ -23,9 +24,7 @@ OURS = "oscar_triggers.builtin.smtp.EmailBackend"
 
 def plan() -> None:
     """Let fresh customers leave baskets, about each of which one letter is due."""
-    from tests.storm import world
-
-    world.plan_basket_letters(LETTERS)
+    basket_letter.plan(LETTERS)
 
 
 def send_all() -> None:
