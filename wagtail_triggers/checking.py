@@ -13,12 +13,13 @@ from oscar_triggers import steps
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import InvalidOptions, Problem, UnknownKind
 
+from . import rules
 from .blocks import BRANCH_PREFIX
 from .compiler import Draft, to_definition
 
 SEPARATOR = " › "
 #: Where a problem of the engine stands in the form, when the names differ.
-FIELDS = {"flow": "key"}
+FIELDS = {"flow": "key", "send_window": "window_from"}
 FORM_FIELDS = frozenset(
     {
         "key",
@@ -33,6 +34,7 @@ FORM_FIELDS = frozenset(
         "max_lateness",
         "on_doubt",
         "steps",
+        *rules.FIELDS,
     }
 )
 

@@ -14,7 +14,14 @@ from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from oscar_triggers.kinds import Kind
 
 from .blocks import BRANCH_PREFIX
-from .blocks.options import default_of, from_option, is_condition, to_option
+from .blocks.options import (
+    default_of,
+    from_option,
+    is_condition,
+    is_condition_list,
+    to_option,
+)
+from .rules import from_rules, to_rules
 
 RawBlock = dict[str, Any]
 
@@ -57,6 +64,7 @@ def to_definition(draft: Draft) -> FlowDefinition:
         include_waiting=draft.include_waiting,
         max_lateness=draft.max_lateness,
         on_doubt=draft.on_doubt,
+        **to_rules(draft),
         steps=tuple(_steps(draft.steps)),
     )
 
@@ -81,6 +89,7 @@ def from_definition(definition: FlowDefinition) -> dict[str, Any]:
         "include_waiting": definition.include_waiting,
         "max_lateness": definition.max_lateness,
         "on_doubt": definition.on_doubt,
+        **from_rules(definition),
         "steps": [_raw_step(step) for step in definition.steps],
     }
 
@@ -118,6 +127,8 @@ def _options(kind: type[Kind], value: Mapping[str, Any] | None) -> dict[str, Any
         given = (value or {}).get(option.name)
         if is_condition(option, types[option.name]):
             given = _condition(given[0]) if given else None
+        elif is_condition_list(option):
+            given = list(_conditions(given)) if given else None
         stored = to_option(option, types[option.name], given)
         if stored is not MISSING:
             found[option.name] = stored
@@ -154,6 +165,9 @@ def _raw_options(kind: type[Kind], options: Mapping[str, Any]) -> dict[str, Any]
         if is_condition(option, annotation):
             missing = given is MISSING or not given
             found[option.name] = [] if missing else [_raw_condition(given)]
+            continue
+        if is_condition_list(option):
+            found[option.name] = [] if given is MISSING else [_raw_condition(one) for one in given]
             continue
         if given is MISSING:
             given = default_of(option)

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db import models
 from django.utils.functional import cached_property
-from wagtail.blocks import StreamBlock, StreamValue
+from wagtail.blocks import StreamBlock, StreamValue, StructBlock
 from wagtail.fields import StreamField
 
-from .blocks import BRANCH_PREFIX, stream_block
+from .blocks import stream_block
 
 
 class RegistryStreamField(StreamField):
@@ -39,9 +39,7 @@ class RegistryStreamField(StreamField):
         """
         result: StreamValue = super().to_python(value)
         if not isinstance(value, StreamValue):
-            result.unknown_kinds = sorted(
-                _unknown(_plain(value), frozenset(self.stream_block.child_blocks))
-            )
+            result.unknown_kinds = sorted(_unknown(_plain(value), self.stream_block))
         return result
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
@@ -59,16 +57,17 @@ def _plain(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _unknown(raw: Iterable[Any], known: frozenset[str]) -> set[str]:
+def _unknown(raw: Iterable[Any], stream: StreamBlock) -> set[str]:
     found: set[str] = set()
-    for block in raw:
-        if not isinstance(block, Mapping):
+    for one in raw:
+        if not isinstance(one, Mapping):
             continue
-        if block.get("type") not in known:
-            found.add(str(block.get("type")))
-        value = block.get("value")
-        if isinstance(value, Mapping):
-            for name, children in value.items():
-                if name.startswith(BRANCH_PREFIX) and isinstance(children, list):
-                    found |= _unknown(children, known)
+        block = stream.child_blocks.get(one.get("type"))
+        value = one.get("value")
+        if block is None:
+            found.add(str(one.get("type")))
+        elif isinstance(block, StructBlock) and isinstance(value, Mapping):
+            for name, inner in block.child_blocks.items():
+                if isinstance(inner, StreamBlock) and isinstance(value.get(name), list):
+                    found |= _unknown(value[name], inner)
     return found

@@ -23,7 +23,13 @@ SCHEDULED = "wagtail.publish.scheduled"
 
 def publish_flow(draft: Draft, *, by: Any = None, now: datetime | None = None) -> FlowVersion:
     """Publish a draft as a flow version; raises DefinitionError."""
-    return flows.publish(to_definition(draft), owner=Owner.EDITOR, by=by, now=now or timezone.now())
+    return flows.publish(
+        to_definition(draft),
+        owner=Owner.EDITOR,
+        by=by,
+        now=now or timezone.now(),
+        people=getattr(draft, "people", "keep"),
+    )
 
 
 def archive_flow(key: str, *, by: Any = None, now: datetime | None = None) -> None:

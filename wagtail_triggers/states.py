@@ -24,6 +24,7 @@ CHANGED = "changed"
 LABELS: dict[str, Any] = {
     FlowState.LIVE.value: pgettext_lazy("triggers", "live"),
     CHANGED: pgettext_lazy("triggers", "live, with changes in draft"),
+    FlowState.SHADOW.value: pgettext_lazy("triggers", "rehearsing"),
     FlowState.PAUSED.value: pgettext_lazy("triggers", "paused"),
     FlowState.ARCHIVED.value: pgettext_lazy("triggers", "switched off"),
     DRAFT: pgettext_lazy("triggers", "draft"),

@@ -44,6 +44,13 @@ def flow_form(draft: FlowDraft, **changes: Any) -> dict[str, Any]:
         "max_lateness_amount": "12",
         "max_lateness_unit": "h",
         "on_doubt": draft.on_doubt,
+        "reentry": draft.reentry,
+        "priority": draft.priority,
+        "when_limited": draft.when_limited,
+        "holdout": draft.holdout,
+        "attribution_window_amount": "5",
+        "attribution_window_unit": "d",
+        "people": draft.people,
     }
     for name in ("trigger", "entry", "stay", "steps"):
         field = getattr(draft, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext_lazy
 from wagtail import blocks
@@ -12,14 +13,26 @@ from wagtail import blocks
 from oscar_triggers import conditions, definitions, events, steps
 from oscar_triggers.kinds import Kind
 
-from .options import option_block
+from .options import is_condition, is_condition_list, option_block
 
 BRANCH_PREFIX = "branch_"
 FORK_ICON = "triggers-flow"
 BRANCH_LABELS = {
     "yes": pgettext_lazy("triggers", "If yes"),
     "no": pgettext_lazy("triggers", "If no"),
+    "a": pgettext_lazy("triggers", "Variant A"),
+    "b": pgettext_lazy("triggers", "Variant B"),
+    "c": pgettext_lazy("triggers", "Variant C"),
+    "d": pgettext_lazy("triggers", "Variant D"),
+    "e": pgettext_lazy("triggers", "Variant E"),
+    "came": pgettext_lazy("triggers", "If it came"),
+    "met": pgettext_lazy("triggers", "If it became true"),
+    "timed_out": pgettext_lazy("triggers", "If time ran out"),
+    "granted": pgettext_lazy("triggers", "If a voucher was given"),
+    "not_granted": pgettext_lazy("triggers", "If none was given"),
 }
+#: How deep conditions that join others may stand in each other.
+MAX_TREE_DEPTH = 4
 
 
 class NoOptionsBlock(blocks.StaticBlock):
@@ -44,9 +57,10 @@ def stream_block(registry: str) -> blocks.StreamBlock:
 
 def trigger_stream() -> blocks.StreamBlock:
     """Return the events that can start a flow, with the options of a trigger."""
+    questions = Questions()
     return OneOfBlock(
         [
-            (kind, _kind_block(event, event.options_class))
+            (kind, _kind_block(event, event.options_class, questions))
             for kind, event in events.registry.items()
             if event.can_trigger
         ]
@@ -55,18 +69,17 @@ def trigger_stream() -> blocks.StreamBlock:
 
 def condition_stream() -> blocks.StreamBlock:
     """Return the conditions, any number of them."""
-    return blocks.StreamBlock(
-        [(kind, _kind_block(found, found)) for kind, found in conditions.registry.items()]
-    )
+    return Questions().stream(many=True)
 
 
-def step_stream(depth: int = 1) -> blocks.StreamBlock:
+def step_stream(depth: int = 1, questions: Questions | None = None) -> blocks.StreamBlock:
     """Return the steps, those with branches down to definitions.MAX_DEPTH.
 
     Blocks of one depth share one inner stream, so that the page grows with the depth and not
-    with the number of kinds that branch.
+    with the number of kinds that branch; all share the same questions.
     """
-    children = step_stream(depth + 1) if depth < definitions.MAX_DEPTH else None
+    questions = questions or Questions()
+    children = step_stream(depth + 1, questions) if depth < definitions.MAX_DEPTH else None
     found: list[tuple[str, blocks.Block]] = []
     for kind, step in steps.registry.items():
         if step.branches and children is None:
@@ -80,7 +93,7 @@ def step_stream(depth: int = 1) -> blocks.StreamBlock:
             if children is not None
         ]
         icon = FORK_ICON if step.branches else step.icon
-        found.append((kind, _kind_block(step, step, extra=branches, icon=icon)))
+        found.append((kind, _kind_block(step, step, questions, extra=branches, icon=icon)))
     return blocks.StreamBlock(found)
 
 
@@ -90,17 +103,49 @@ def _branch_stream(children: blocks.StreamBlock, label: Any) -> blocks.StreamBlo
     )
 
 
-def _condition_choice(**kwargs: Any) -> blocks.StreamBlock:
-    return OneOfBlock(
-        [(kind, _kind_block(found, found)) for kind, found in conditions.registry.items()],
-        max_num=1,
-        **kwargs,
+class Questions:
+    """Conditions as blocks, with those that join others down to MAX_TREE_DEPTH.
+
+    The blocks of one depth are made once and shared by all streams that offer them.
+    """
+
+    def __init__(self, depth: int = 1) -> None:
+        self.depth = depth
+
+    @cached_property
+    def inner(self) -> Questions:
+        """Return the questions that a joining condition may join."""
+        return Questions(self.depth + 1)
+
+    @cached_property
+    def children(self) -> list[tuple[str, blocks.Block]]:
+        """Return the block of each kind of condition that is offered at this depth."""
+        return [
+            (kind, _kind_block(found, found, self.inner))
+            for kind, found in conditions.registry.items()
+            if self.depth < MAX_TREE_DEPTH or not joins_conditions(found)
+        ]
+
+    def stream(self, *, many: bool = False, **kwargs: Any) -> blocks.StreamBlock:
+        """Return a stream of one condition, or of any number of them."""
+        if many:
+            return blocks.StreamBlock(self.children, **kwargs)
+        return OneOfBlock(self.children, max_num=1, **kwargs)
+
+
+def joins_conditions(condition: type[Kind]) -> bool:
+    """Say whether a condition is made of other conditions."""
+    types = condition.option_types()
+    return any(
+        is_condition(option, types[option.name]) or is_condition_list(option)
+        for option in condition.option_fields()
     )
 
 
 def _kind_block(
     shown: type[Kind],
     options: type[Kind],
+    questions: Questions,
     *,
     extra: list[tuple[str, blocks.Block]] | None = None,
     icon: str = "sliders",
@@ -108,7 +153,7 @@ def _kind_block(
     """Build the block of a kind: `shown` names it, `options` is the class of its options."""
     types = options.option_types()
     children: list[tuple[str, blocks.Block]] = [
-        (option.name, option_block(option, types[option.name], _condition_choice))
+        (option.name, option_block(option, types[option.name], questions.stream))
         for option in options.option_fields()
     ]
     children += extra or []

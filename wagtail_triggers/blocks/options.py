@@ -6,7 +6,7 @@ import json
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Union, get_args, get_origin
 
@@ -19,10 +19,14 @@ from oscar_triggers.kinds import Kind, format_duration, parse_duration, to_json
 from .choices import template_choices
 from .durations import DurationBlock, join_duration, split_duration
 from .vouchers import VoucherBlock, voucher_option, voucher_value
+from .weights import WeightsBlock, weights_option, weights_value
 
 #: Formats whose options hold a condition as {"kind": …, option: value}.
 CONDITION_FORMATS = frozenset({"condition"})
+#: Formats whose options hold a list of such conditions.
+CONDITION_LIST_FORMATS = frozenset({"conditions"})
 VOUCHER = "voucher"
+WEIGHTS = "weights"
 _TEXT_FORMATS: dict[str, Callable[..., blocks.Block]] = {
     "": blocks.CharBlock,
     "multiline": lambda **kwargs: blocks.TextBlock(rows=4, **kwargs),
@@ -35,6 +39,7 @@ _SCALARS: dict[Any, Callable[..., blocks.Block]] = {
     Decimal: blocks.DecimalBlock,
     datetime: blocks.DateTimeBlock,
     date: blocks.DateBlock,
+    time: blocks.TimeBlock,
 }
 
 
@@ -70,6 +75,11 @@ def is_condition(option: Field[Any], annotation: Any) -> bool:
     )
 
 
+def is_condition_list(option: Field[Any]) -> bool:
+    """Say whether an option holds a list of conditions."""
+    return option.metadata.get("format") in CONDITION_LIST_FORMATS
+
+
 def option_block(
     option: Field[Any], annotation: Any, condition_block: Callable[..., blocks.Block]
 ) -> blocks.Block:
@@ -83,6 +93,10 @@ def option_block(
     }
     if is_condition(option, annotation):
         return condition_block(**kwargs)
+    if is_condition_list(option):
+        return condition_block(many=True, **kwargs)
+    if option.metadata.get("format") == WEIGHTS:
+        return WeightsBlock(label=kwargs["label"], help_text=kwargs["help_text"])
     if option.metadata.get("format") == VOUCHER:
         return VoucherBlock(label=kwargs["label"])
     start = None if default is MISSING else default
@@ -109,8 +123,10 @@ def option_block(
 def to_option(option: Field[Any], annotation: Any, value: Any) -> Any:
     """Turn a block's value into the option's JSON value; MISSING where it was left out."""
     kind, _nullable = plain_type(annotation)
-    if is_condition(option, annotation):
+    if is_condition(option, annotation) or is_condition_list(option):
         return value or MISSING
+    if option.metadata.get("format") == WEIGHTS:
+        return weights_option(value) or MISSING
     if option.metadata.get("format") == VOUCHER:
         voucher = voucher_option(value)
         return MISSING if voucher is None else voucher
@@ -134,6 +150,8 @@ def from_option(option: Field[Any], annotation: Any, value: Any) -> Any:
     kind, _nullable = plain_type(annotation)
     if option.metadata.get("format") == VOUCHER:
         return voucher_value(value)
+    if option.metadata.get("format") == WEIGHTS:
+        return weights_value(value)
     if kind is timedelta:
         if value is None:
             return {"amount": None, "unit": "h"}

@@ -15,6 +15,7 @@ from oscar_triggers.conf import triggers_settings
 
 from ..checking import FORM_FIELDS, draft_problems, errors_by_field
 from .durations import DurationField
+from .rules import FlowRulesForm
 
 
 def topic_choices() -> list[tuple[str, Any]]:
@@ -30,7 +31,7 @@ def goal_choices() -> list[tuple[str, Any]]:
     ]
 
 
-class FlowForm(WagtailAdminModelForm):
+class FlowForm(FlowRulesForm, WagtailAdminModelForm):
     """Saves any draft; lets only what the engine would take be published."""
 
     topic = forms.ChoiceField(

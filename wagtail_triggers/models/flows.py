@@ -20,9 +20,10 @@ from ..outline import preview_flow
 from ..permissions import TAKE_OVER_FLOW
 from ..publishing import archive_flow, publish_flow
 from .base import EngineDraft
+from .rules import FlowRules
 
 
-class FlowDraft(EngineDraft):
+class FlowDraft(FlowRules, EngineDraft):
     """What an editor writes; publishing it makes an immutable version in the engine."""
 
     name = models.CharField(pgettext_lazy("triggers", "name"), max_length=200)

@@ -1,0 +1,68 @@
+"""The form fields of a flow's rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import pgettext, pgettext_lazy
+
+from oscar_triggers.limits import WEEKDAYS
+
+from ..models.rules import AFTER, FlowRules
+from .durations import DurationField
+
+_DAYS = {
+    "mon": pgettext_lazy("triggers", "Monday"),
+    "tue": pgettext_lazy("triggers", "Tuesday"),
+    "wed": pgettext_lazy("triggers", "Wednesday"),
+    "thu": pgettext_lazy("triggers", "Thursday"),
+    "fri": pgettext_lazy("triggers", "Friday"),
+    "sat": pgettext_lazy("triggers", "Saturday"),
+    "sun": pgettext_lazy("triggers", "Sunday"),
+}
+
+
+def _help(name: str) -> Any:
+    return FlowRules._meta.get_field(name).help_text
+
+
+class FlowRulesForm(forms.Form):
+    """Durations as amount and unit, days as boxes, and what belongs together checked together."""
+
+    reentry_after = DurationField(label=pgettext_lazy("triggers", "How long after"), required=False)
+    max_age = DurationField(
+        label=pgettext_lazy("triggers", "Ignore what happened longer ago than"),
+        help_text=_help("max_age"),
+        required=False,
+    )
+    bundle = DurationField(
+        label=pgettext_lazy("triggers", "Collect for"), help_text=_help("bundle"), required=False
+    )
+    attribution_window = DurationField(
+        label=pgettext_lazy("triggers", "Count orders until so long after a click"),
+        required=False,
+    )
+    window_days = forms.MultipleChoiceField(
+        label=pgettext_lazy("triggers", "Send on"),
+        choices=[(day, _DAYS[day]) for day in WEEKDAYS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=pgettext_lazy("triggers", "None marked: on every day."),
+    )
+
+    def clean_attribution_window(self) -> Any:
+        """Keep the usual window where it was left empty."""
+        given = self.cleaned_data["attribution_window"]
+        return given or FlowRules._meta.get_field("attribution_window").get_default()
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the time where coming in again depends on it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if (
+            not getattr(self, "is_deferred_validation", False)
+            and cleaned.get("reentry") == AFTER
+            and not cleaned.get("reentry_after")
+        ):
+            self.add_error("reentry_after", pgettext("triggers", "Say how long."))
+        return cleaned
