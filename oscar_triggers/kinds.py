@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
@@ -28,6 +28,7 @@ VERSION_KEY = "_schema"
 _LONGEST_DURATION = timedelta(days=3_660)
 _DURATION_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?\Z")
 _DURATION = re.compile(r"(\d+)\s*([wdhms])\s*")
 
 
@@ -71,6 +72,25 @@ def format_duration(duration: timedelta) -> str:
     return " ".join(parts) or "0s"
 
 
+def read_time(value: Any) -> time:
+    """Read a time of day, "21:30"; raises ValueError.
+
+    YAML reads an unquoted 21:30 as the number 1290 (minutes): that is understood too.
+    """
+    if isinstance(value, time):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return time(value // 60, value % 60)
+    # A form's field for a time adds the seconds.
+    match = _TIME.match(str(value).strip())
+    if match is None:
+        raise ValueError(
+            pgettext("triggers", "'%(text)s' is not a time of day; write it like '09:30'")
+            % {"text": value}
+        )
+    return time(int(match[1]), int(match[2]))
+
+
 def to_json(value: Any) -> Any:
     """Turn any value into what JSON and both databases can hold.
 
@@ -90,6 +110,8 @@ def to_json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     if isinstance(value, Kind):
         return {"kind": value.kind, **value.to_options()}
     if isinstance(value, list | tuple | frozenset | set):
@@ -170,6 +192,8 @@ def _scalar_from_json(annotation: Any, value: Any) -> Any:
         return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     if annotation is date:
         return value if isinstance(value, date) else date.fromisoformat(str(value))
+    if annotation is time:
+        return read_time(value)
     if annotation is str:
         if not isinstance(value, str):
             raise ValueError(

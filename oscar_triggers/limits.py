@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
@@ -10,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
-from .kinds import format_duration, parse_duration
+from .kinds import format_duration, parse_duration, read_time
 
 EVERY_EPISODE = "every_episode"
 NEVER = "never"
@@ -23,7 +22,6 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 #: More than half of the people without messages is no control group any more.
 MOST_HOLDOUT = 50
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,24 +89,6 @@ class SendWindow:
             until=read_time(data.get("until", "00:00")),
             days=tuple(day for day in WEEKDAYS if day in days),
         )
-
-
-def read_time(value: Any) -> time:
-    """Read "21:30"; raises ValueError.
-
-    YAML reads an unquoted 21:30 as the number 1290 (minutes): that is understood too.
-    """
-    if isinstance(value, time):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return time(value // 60, value % 60)
-    match = _TIME.match(str(value).strip())
-    if match is None:
-        raise ValueError(
-            pgettext("triggers", "'%(text)s' is not a time of day; write it like '09:30'")
-            % {"text": value}
-        )
-    return time(int(match[1]), int(match[2]))
 
 
 def _whole_number(lowest: int, highest: int | None) -> Callable[[Any], int]:

@@ -40,6 +40,7 @@ _SCALARS: dict[Any, Callable[..., blocks.Block]] = {
     datetime: blocks.DateTimeBlock,
     date: blocks.DateBlock,
     time: blocks.TimeBlock,
+    time: blocks.TimeBlock,
 }
 
 
