@@ -40,7 +40,6 @@ _SCALARS: dict[Any, Callable[..., blocks.Block]] = {
     datetime: blocks.DateTimeBlock,
     date: blocks.DateBlock,
     time: blocks.TimeBlock,
-    time: blocks.TimeBlock,
 }
 
 
