@@ -33,6 +33,8 @@ class Person:
     contact_id: int | None = None
     email: str = ""
     phone: str = ""
+    #: Ways to reach the person on other channels, by the channel's kind.
+    points: Mapping[str, str] = field(default_factory=dict, hash=False)
     first_name: str = ""
     last_name: str = ""
     #: BCP 47 in Django's spelling ("en-gb"), "" when unknown.

@@ -156,7 +156,8 @@ def write_soft_opt_in(entries: Sequence[Routed], now: datetime) -> None:
 
 
 def _hash_of(person: Person, channel: str) -> str:
-    value = person.email if channel == EMAIL else person.phone
+    told = {**person.points, EMAIL: person.email, SMS: person.phone}
+    value = told.get(channel, "")
     normalised = normalise_or_nothing(channel, value)
     return point_hash(channel, normalised) if normalised else ""
 

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import Q
 
+from .. import channels
 from ..models import Contact, ContactPoint, point_hash
 from ..models.sql import database_for, insert_or_ignore
 from ..policy.points import EMAIL, SMS, normalise_or_nothing
@@ -232,6 +233,7 @@ def _add_points(known: Sequence[_Known], found: Sequence[Contact | None], now: d
         for channel, value, normalised in (
             (EMAIL, one.person.email, one.email),
             (SMS, one.person.phone, one.phone),
+            *_other_points(one.person),
         ):
             if not normalised or not _may_tell(one, contact):
                 continue
@@ -269,6 +271,15 @@ def _add_points(known: Sequence[_Known], found: Sequence[Contact | None], now: d
     ]
     if proved_again:
         ContactPoint.objects.filter(pk__in=proved_again).update(verified_at=now)
+
+
+def _other_points(person: Person) -> list[tuple[str, str, str]]:
+    """Return (channel, as written, in its one spelling) of what extensions' channels reach."""
+    return [
+        (channel, value, normalise_or_nothing(channel, value))
+        for channel, value in person.points.items()
+        if channel in channels.registry
+    ]
 
 
 def _may_tell(one: _Known, contact: Contact) -> bool:

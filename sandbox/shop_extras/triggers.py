@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from oscar_triggers import conditions, events, steps
+from oscar_triggers import channels, conditions, events, steps
+from oscar_triggers.channels import Channel, Parcel, Receipt
+from oscar_triggers.channels import Outcome as Answer
 from oscar_triggers.conditions import Condition
 from oscar_triggers.content import context
 from oscar_triggers.content.context import ContextProvider, Provided
@@ -64,6 +66,25 @@ class RingTheBell(Step):
         """Ring, and go on."""
         self.rung.extend([visit.subject.contact_id] * self.times)
         return Advance()
+
+
+@channels.register
+@dataclass(frozen=True, kw_only=True)
+class CounterScreen(Channel):
+    """Shows a message on the screen of a counter, where its customer sits."""
+
+    kind: ClassVar[str] = "counter_screen"
+    label: ClassVar[Any] = _("Screen at the counter")
+    shown: ClassVar[list[tuple[str, str]]] = []
+
+    def normalise(self, value: str) -> str:
+        """Return the screen's number, without zeros in front; raises ValueError."""
+        return str(int(value))
+
+    def send(self, parcel: Parcel) -> Receipt:
+        """Show the text."""
+        self.shown.append((parcel.to, parcel.text))
+        return Receipt(dispatch_id=parcel.dispatch_id, outcome=Answer.SENT, provider="screens")
 
 
 @context.register
