@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,15 +18,25 @@ ROOT = Path(__file__).resolve().parents[2]
 class Process:
     """A Python program in a process group of its own; what it says is kept in a file."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        ready: str = "Ticking",
+    ) -> None:
         self.arguments = list(arguments)
         self.environment = dict(environment)
         self.log = log
+        #: What it says when it stands.
+        self.ready = ready
         self.start()
 
     def start(self) -> None:
         """Start it (anew)."""
         self._said_before = len(self.said) if self.log.exists() else 0
+        self._stood = False
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
                 [sys.executable, *self.arguments],
@@ -44,8 +55,9 @@ class Process:
 
     @property
     def stands(self) -> bool:
-        """Say whether `triggers_run` has begun to tick since its last start."""
-        return self.is_running and "Ticking" in self.said[self._said_before :]
+        """Say whether it lives and has said that it is ready since its last start."""
+        self._stood = self._stood or self.ready in self.said[self._said_before :]
+        return self._stood and self.is_running
 
     @property
     def pid(self) -> int:
@@ -81,6 +93,54 @@ class Process:
             os.killpg(self._popen.pid, number)
         except ProcessLookupError:
             pass
+
+
+def members(group: int) -> set[int]:
+    """Return the process ids of a process group, as /proc tells them (Linux)."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in brackets, may hold anything; state, parent and group follow it.
+            rest = path.read_text().rpartition(")")[2].split()
+        except OSError:  # gone meanwhile
+            continue
+        if int(rest[2]) == group:
+            found.add(int(path.parent.name))
+    return found
+
+
+class Supervisor:
+    """Starts again whatever ends, as systemd does; counts how often."""
+
+    def __init__(self, processes: Sequence[Process], *, pause: float = 0.3) -> None:
+        self.processes = list(processes)
+        self.restarts = 0
+        self._pause = pause
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._keep_up, daemon=True)
+
+    def __enter__(self) -> Supervisor:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._watch.join()
+        for process in self.processes:
+            process.kill()
+            process.stop(0)
+
+    def _keep_up(self) -> None:
+        while not self._over.wait(self._pause):
+            for process in self.processes:
+                if not process.is_running:
+                    process.start()
+                    self.restarts += 1
+
+    @property
+    def said(self) -> str:
+        """Return what all of them printed."""
+        return "".join(process.said for process in self.processes)
 
 
 @contextmanager

@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django
+
 from tests.settings import *  # noqa: F403 — the very shop of the other tests
 from tests.settings import OSCAR_TRIGGERS as _OSCAR_TRIGGERS
+from tests.settings import SMTP_TIMEOUT_SECONDS as _SMTP_TIMEOUT_SECONDS
+
+
+def _read(value: Any) -> Any:
+    """Return a value of JSON; {"seconds": 3} is a duration, and durations may stand in lists."""
+    if isinstance(value, dict) and set(value) == {"seconds"}:
+        return timedelta(seconds=value["seconds"])
+    return tuple(map(_read, value)) if isinstance(value, list) else value
+
+
+class _NoMigrations:
+    """What Django takes for a dictionary in which every app has None."""
+
+    def __contains__(self, app: object) -> bool:
+        return True
+
+    def __getitem__(self, app: str) -> None:
+        return None
+
 
 OSCAR_TRIGGERS: dict[str, Any] = {
     **_OSCAR_TRIGGERS,
     "LEASE_FOR": timedelta(seconds=float(os.environ.get("STORM_LEASE_SECONDS", "90"))),
     "BATCH_SIZE": int(os.environ.get("STORM_BATCH_SIZE", "100")),
     "SWEEP_EVERY": timedelta(seconds=1),
-}
+    # What a storm changes: a JSON object of keys of the setting.
+    **{key: _read(value) for key, value in json.loads(os.environ.get("STORM_TRIGGERS", "{}")).items()},
+}  # fmt: skip
+
+if "STORM_SMTP_SECONDS" in os.environ:
+    _SMTP_TIMEOUT_SECONDS = float(os.environ["STORM_SMTP_SECONDS"])  # type: ignore[assignment]  # sockets take both
+    if django.VERSION >= (6, 1):
+        MAILERS["default"]["OPTIONS"]["timeout"] = _SMTP_TIMEOUT_SECONDS  # type: ignore[index]  # noqa: F405 - of the sandbox
+    else:
+        EMAIL_TIMEOUT = _SMTP_TIMEOUT_SECONDS
+
+if os.environ.get("STORM_WITHOUT_MIGRATIONS"):
+    # As the tests' own databases are made: from the models.
+    MIGRATION_MODULES = _NoMigrations()
 
 if "STORM_BROKER_DIR" in os.environ:
     _BROKER = Path(os.environ["STORM_BROKER_DIR"])

@@ -1,7 +1,8 @@
 """An SMTP server in a process of its own: quick, with PIPELINING, and it remembers every letter.
 
 Each accepted letter is one line appended to a file before the client gets its answer, so that the
-file tells what was accepted even when the client was killed while it waited.
+file tells what was accepted even when the client was killed while it waited. On demand it is slow,
+refuses, hangs, or answers 421, 4xx or 5xx: `Sink.behave` tells it so through its standard input.
 """
 
 from __future__ import annotations
@@ -21,13 +22,46 @@ from pathlib import Path
 _MESSAGE_ID = re.compile(rb"(?im)^Message-ID: *<?([^>\r\n]+)>?")
 _END = b"\r\n.\r\n"
 
+#: How it can behave: as a good server; nothing listens; it takes calls and says nothing; it is
+#: about to close (421); a mailbox is busy (451); there is no such user (550); it takes the text
+#: and never answers.
+MANNERS = ("accept", "refuse", "hang", "close", "busy", "unknown_user", "silent")
+
+
+class Server:
+    """The listening socket, the open sessions and how to behave towards them."""
+
+    def __init__(self, log: int, delay: float) -> None:
+        self.log = log
+        self.delay = delay
+        self.manner = "accept"
+        self.port = 0
+        self.sessions: set[Session] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen, on the same port as before."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Session(self), "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def behave(self, manner: str, delay: float) -> None:
+        """Behave so from now on, towards open sessions too."""
+        self.manner, self.delay = manner, delay
+        if manner == "refuse" and self._server is not None:
+            self._server.close()
+            self._server = None
+            for session in list(self.sessions):
+                session.hang_up()
+        elif manner != "refuse" and self._server is None:
+            await self.open()
+
 
 class Session(asyncio.Protocol):
     """One client; understands what smtplib says."""
 
-    def __init__(self, log: int, delay: float) -> None:
-        self._log = log
-        self._delay = delay
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._rest = b""
         self._recipient = ""
         self._in_data = False
@@ -36,10 +70,30 @@ class Session(asyncio.Protocol):
         """Greet."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.write(b"220 sink\r\n")
+        self._server.sessions.add(self)
+        if self._server.manner == "close":
+            transport.write(b"421 sink is closing\r\n")
+            transport.close()
+        elif self._server.manner != "hang":
+            transport.write(b"220 sink\r\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the session."""
+        self._server.sessions.discard(self)
+
+    def hang_up(self) -> None:
+        """Break the connection off."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Answer everything that arrived whole."""
+        manner = self._server.manner
+        if manner == "hang":
+            return
+        if manner == "close" and not self._in_data:
+            self._transport.write(b"421 sink is closing\r\n")
+            self._transport.close()
+            return
         rest = self._rest + data
         replies = b""
         while True:
@@ -48,14 +102,8 @@ class Session(asyncio.Protocol):
                 if end < 0:
                     break
                 self._in_data = False
-                self._accept(rest[:end])
+                replies += self._take(rest[:end])
                 rest = rest[end + len(_END) :]
-                if self._delay:
-                    asyncio.get_running_loop().call_later(
-                        self._delay, self._transport.write, b"250 kept\r\n"
-                    )
-                else:
-                    replies += b"250 kept\r\n"
                 continue
             line, newline, after = rest.partition(b"\r\n")
             if not newline:
@@ -66,13 +114,32 @@ class Session(asyncio.Protocol):
         if replies:
             self._transport.write(replies)
 
+    def _take(self, letter: bytes) -> bytes:
+        """Remember a letter, then answer: now, later, or never."""
+        if self._server.manner == "silent":
+            return b""
+        self._accept(letter)
+        if not self._server.delay:
+            return b"250 kept\r\n"
+        asyncio.get_running_loop().call_later(
+            self._server.delay, self._transport.write, b"250 kept\r\n"
+        )
+        return b""
+
     def _reply(self, line: bytes) -> bytes:
         verb = line[:4].upper()
+        manner = self._server.manner
         if verb == b"EHLO":
             return b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 99999999\r\n"
         if verb == b"RCPT":
+            if manner == "unknown_user":
+                return b"550 5.1.1 no such user\r\n"
+            if manner == "busy":
+                return b"451 4.2.1 busy\r\n"
             self._recipient = line.partition(b"<")[2].partition(b">")[0].decode()
         if verb == b"DATA":
+            if manner in ("busy", "unknown_user"):
+                return b"503 5.5.1 no recipient\r\n"
             self._in_data = True
             return b"354 go on\r\n"
         if verb == b"QUIT":
@@ -80,19 +147,23 @@ class Session(asyncio.Protocol):
         return b"250 ok\r\n"
 
     def _accept(self, letter: bytes) -> None:
-        if self._log < 0:
+        if self._server.log < 0:
             return
         found = _MESSAGE_ID.search(letter)
         identity = found.group(1).decode() if found else ""
-        os.write(self._log, f"{time.time():.6f}\t{self._recipient}\t{identity}\n".encode())
+        line = f"{time.time():.6f}\t{self._recipient}\t{identity}\n"
+        os.write(self._server.log, line.encode())
 
 
 async def _serve(log: int, delay: float) -> None:
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Session(log, delay), "127.0.0.1", 0
-    )
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - tells its parent
-    await server.serve_forever()
+    server = Server(log, delay)
+    await server.open()
+    print(server.port, flush=True)  # noqa: T201 - tells its parent
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        manner, seconds = line.split()
+        await server.behave(manner, float(seconds))
+        print("done", flush=True)  # noqa: T201 - tells its parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +181,7 @@ class Sink:
 
     port: int
     log: Path
+    process: subprocess.Popen[str] | None = None
 
     def accepted(self) -> list[Accepted]:
         """Return what was accepted so far, in order."""
@@ -119,6 +191,16 @@ class Sink:
             for at, recipient, identity in (line.split("\t") for line in lines)
         ]
 
+    def behave(self, manner: str, *, delay: float = 0.0) -> None:
+        """Behave in one of MANNERS from now on, answering `delay` seconds after the text."""
+        assert manner in MANNERS, manner
+        assert self.process is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{manner} {delay}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n", "the sink died"
+
 
 @contextmanager
 def running_sink(log: Path | None, *, delay: float = 0.0) -> Iterator[Sink]:
@@ -126,15 +208,20 @@ def running_sink(log: Path | None, *, delay: float = 0.0) -> Iterator[Sink]:
     command = [sys.executable, "-S", str(Path(__file__)), "--delay", str(delay)]
     if log is not None:
         command += ["--log", str(log)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         assert process.stdout is not None
-        yield Sink(port=int(process.stdout.readline()), log=log or Path(os.devnull))
+        yield Sink(
+            port=int(process.stdout.readline()), log=log or Path(os.devnull), process=process
+        )
     finally:
         process.kill()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            stream.close()
 
 
 if __name__ == "__main__":
