@@ -37,7 +37,7 @@ from ..panels import FlowNowPanel
 from ..permissions import PAUSE_FLOW
 from ..states import CHANGED, DRAFT, LABELS, flow_runs, flow_state_label, with_engine_state
 from .closed import ClosedChooserViewSet, ClosedConfirmView
-from .refusals import PublishesOrSaysWhy
+from .refusals import ApprovesOrSaysWhy, PublishesOrSaysWhy
 
 
 def trigger_label(draft: FlowDraft) -> str:
@@ -189,6 +189,7 @@ class FlowViewSet(SnippetViewSet):
     filterset_class = FlowFilterSet
     chooser_viewset_class = ClosedChooserViewSet
     confirm_workflow_cancellation_view_class = ClosedConfirmView
+    workflow_action_view_class = ApprovesOrSaysWhy
     index_results_template_name = "wagtail_triggers/flows_results.html"
     #: ORM search: a search backend refuses to sort by counts, and misses rows made in bulk.
     search_backend_name = None

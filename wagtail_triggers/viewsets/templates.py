@@ -32,7 +32,7 @@ from ..publishing import language_choices
 from ..states import template_state_label
 from ..usage import running_template_uses
 from .closed import ClosedChooserViewSet, ClosedConfirmView
-from .refusals import PublishesOrSaysWhy
+from .refusals import ApprovesOrSaysWhy, PublishesOrSaysWhy
 
 
 def language_label(draft: TemplateDraft) -> Any:
@@ -137,6 +137,7 @@ class TemplateViewSet(SnippetViewSet):
     filterset_class = TemplateFilterSet
     chooser_viewset_class = ClosedChooserViewSet
     confirm_workflow_cancellation_view_class = ClosedConfirmView
+    workflow_action_view_class = ApprovesOrSaysWhy
     index_results_template_name = "wagtail_triggers/templates_results.html"
     search_backend_name = None
     search_fields = ["name", "key", "subject"]
