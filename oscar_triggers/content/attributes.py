@@ -20,6 +20,7 @@ CSS_DANGER = re.compile(r"expression\s*\(|javascript:|@import|behavior\s*:", re.
 
 _ATTRIBUTE = re.compile(r"""\s*([^\s=<>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
 _BLANKS = re.compile(r"\s*")
+_BARE_AMPERSAND = re.compile(r"&(?!(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w*);)")
 _INVISIBLE = re.compile(r"[\x00-\x20]+")
 
 
@@ -64,6 +65,9 @@ class AttributeReader:
                 continue
             value = next((given for given in match.groups()[1:] if given is not None), key)
             self._check(element, key, value, start, fixed=fixed)
+            if key in elements.ADDRESS_ATTRIBUTES:
+                # "?a=1&copy=2" is two parameters to a browser; others may see a sign in it.
+                value = _BARE_AMPERSAND.sub("&amp;", value)
             attributes[key] = escaped(value)
         blanks = _BLANKS.match(self.source, position)
         return attributes, blanks.end() if blanks else position

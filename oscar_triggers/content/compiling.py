@@ -10,7 +10,7 @@ from functools import partial
 from django.utils.translation import pgettext
 
 from ..exceptions import Problem, TemplateError
-from . import grammar, markup, mjml, notes, plaintext, tags
+from . import grammar, markup, mjml, notes, plaintext, tags, targets
 from .grammar import Piece
 from .letters import CompiledLetter, LetterSource
 from .nodes import Literal, Nodes
@@ -106,6 +106,7 @@ def promotional_problems(compiled: CompiledLetter) -> list[Problem]:
 
 def _restored(compiled: str, tokens: Tokens) -> Nodes:
     """Put the tags back into compiled HTML; raises TemplateError for those that were lost."""
+    compiled = targets.mark(compiled, tokens)
     pieces = tokens.pieces(compiled)
     problems: list[Problem] = []
     found = {number for number in tokens.split(compiled) if isinstance(number, int)}

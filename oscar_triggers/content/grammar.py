@@ -21,11 +21,13 @@ from .nodes import (
     FilterCall,
     For,
     If,
+    Link,
     Literal,
     Node,
     Nodes,
     Operand,
     Output,
+    Trap,
 )
 from .values import DATE_STYLES
 
@@ -37,7 +39,8 @@ MAX_PLURAL_FORMS = 5
 class Tag:
     """One `{{ … }}` or `{% … %}` where it stands."""
 
-    #: "value", "if", "elif", "else", "endif", "for" or "endfor".
+    #: "value", "if", "elif", "else", "endif", "for" or "endfor"; of the compiler's own: "link",
+    #: "endlink" or "trap".
     kind: str
     line: int
     #: As the author wrote it.
@@ -366,6 +369,12 @@ class _Nesting:
                 nodes.append(piece)
             elif piece.output is not None:
                 nodes.append(piece.output)
+            elif piece.kind == "trap":
+                nodes.append(Trap())
+            elif piece.kind == "link":
+                self.position += 1
+                nodes.append(Link(nodes=tuple(self._until(depth))))
+                # Its end ends _until(), and is stepped over below.
             elif piece.kind in ("if", "for"):
                 if depth >= MAX_NESTING:
                     self._problem(

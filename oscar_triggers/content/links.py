@@ -14,6 +14,9 @@ from django.urls import reverse
 UNSUBSCRIBE = "unsubscribe"
 BASKET = "basket"
 
+#: A letter's id and the number of one of its links.
+_CLICK = re.compile(r"([A-Za-z0-9_-]{22})(\d{1,4})\Z", re.ASCII)
+
 #: RFC 8058's header must reach the mailbox un-encoded; Django 6.1 encodes longer addresses.
 LONGEST_HEADER_URL = 75
 
@@ -31,6 +34,17 @@ def unsubscribe_url(base_url: str, public_id: str) -> str:
 def basket_url(base_url: str, public_id: str) -> str:
     """Return the address that brings back the basket which a message is about."""
     return base_url + reverse("oscar_triggers:basket", args=[sign(public_id, BASKET)])
+
+
+def click_prefix(base_url: str, public_id: str) -> str:
+    """Return what the addresses of a letter's links begin with; their number and "/" follow."""
+    return base_url + reverse("oscar_triggers:click", args=[public_id]).removesuffix("/")
+
+
+def read_click_token(token: str) -> tuple[str, int] | None:
+    """Return the letter's id and the number of a link, None for any other text."""
+    found = _CLICK.match(token)
+    return (found[1], int(found[2])) if found else None
 
 
 def sign(public_id: str, purpose: str) -> str:

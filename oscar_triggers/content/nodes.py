@@ -91,7 +91,19 @@ class For:
     nodes: tuple[Node, ...]
 
 
-Node = Literal | Output | If | For
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Where a link leads; a filled letter may write another address in its place."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trap:
+    """A link that no person sees: who follows it is a machine."""
+
+
+Node = Literal | Output | If | For | Link | Trap
 Nodes = tuple[Node, ...]
 
 
@@ -112,6 +124,8 @@ def paths(nodes: Sequence[Node], scope: dict[str, str] | None = None) -> Iterato
             over = _full(node.path, scope)
             yield over
             yield from paths(node.nodes, {**scope, node.variable: f"{over}[]"})
+        elif isinstance(node, Link):
+            yield from paths(node.nodes, scope)
 
 
 def _full(path: tuple[str, ...], scope: dict[str, str]) -> str:
@@ -134,8 +148,12 @@ def to_json(nodes: Sequence[Node]) -> list[Any]:
                     *([_condition_to_json(b.condition), to_json(b.nodes)] for b in node.branches),
                 ]
             )
-        else:
+        elif isinstance(node, For):
             written.append(["for", node.variable, ".".join(node.path), to_json(node.nodes)])
+        elif isinstance(node, Link):
+            written.append(["link", to_json(node.nodes)])
+        else:
+            written.append(["trap"])
     return written
 
 
@@ -162,6 +180,10 @@ def _node_from_json(item: Any) -> Node:
                 for condition, nodes in rest
             )
         )
+    if kind == "link":
+        return Link(nodes=from_json(rest[0]))
+    if kind == "trap":
+        return Trap()
     variable, path, nodes = rest
     return For(variable=variable, path=tuple(path.split(".")), nodes=from_json(nodes))
 

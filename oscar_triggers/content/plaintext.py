@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from . import targets
 from .tokens import Tokens
 
 BREAK, PARAGRAPH, LINE_END = "\x01", "\x02", "\x03"
@@ -169,8 +170,12 @@ class _TextReader(_Walker):
             return
         shown = address.removeprefix("mailto:").removeprefix("tel:")
         if self.identity(label) == self.identity(shown):
+            if shown == address:
+                said = "".join(self.out[start:])
+                self.out[start:] = [said.replace(label, targets.marked(address, self.tokens), 1)]
             return
-        self.out.append(f": {shown}" if label[-1:] not in ":：" else f" {shown}")
+        written = targets.marked(address, self.tokens) if shown == address else shown
+        self.out.append(f": {written}" if label[-1:] not in ":：" else f" {written}")
 
     def handle_data(self, data: str) -> None:
         """Write words, and the blocks around what is left out."""

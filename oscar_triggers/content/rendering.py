@@ -17,12 +17,28 @@ from typing import Any
 from ..exceptions import TriggersError
 from . import elements, plaintext
 from .letters import CompiledLetter, Letter
-from .nodes import Comparison, Condition, For, If, Literal, Nodes, Operand, Output, Place
+from .nodes import (
+    Comparison,
+    Condition,
+    For,
+    If,
+    Link,
+    Literal,
+    Node,
+    Nodes,
+    Operand,
+    Output,
+    Place,
+)
+from .targets import Begin, Links, Numbered, lead_written, unescaped
 from .values import Formatter, Money, clean, formatter, one_line
 
 #: Longest filled part of a letter, in characters; Gmail cuts a letter off after 102 kB.
 MAX_LENGTH = 1_000_000
 MAX_REPETITIONS = 10_000
+
+#: Hidden from eyes, screen readers and keyboards; what collects every link finds it.
+_TRAP = ('<a href="', '" style="display:none" aria-hidden="true" tabindex="-1"></a>')
 
 _NOT_CSS = re.compile(r"[^\w#%.,() -]")
 _ADDRESS_ESCAPES = str.maketrans(
@@ -44,11 +60,14 @@ class LetterTooLong(TriggersError):
 class Filling:
     """What one filling works on."""
 
-    __slots__ = ("formatter", "length", "locals", "out", "repetitions", "values")
+    __slots__ = ("formatter", "length", "links", "locals", "out", "repetitions", "values")
 
-    def __init__(self, values: Mapping[str, Any], formatter: Formatter) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], formatter: Formatter, links: Links | None = None
+    ) -> None:
         self.values = values
         self.formatter = formatter
+        self.links = links
         self.locals: dict[str, Any] = {}
         self.out: list[str] = []
         self.length = 0
@@ -81,14 +100,23 @@ Flavour = Callable[[str], str]
 class Renderer:
     """One part of a compiled letter, ready to be filled any number of times."""
 
-    def __init__(self, nodes: Nodes, *, literal: Flavour, value: Flavour) -> None:
+    def __init__(
+        self, nodes: Nodes, *, literal: Flavour, value: Flavour, address: Flavour = str
+    ) -> None:
         self._literal = literal
         self._value = value
+        #: How what the author wrote of an address is read.
+        self._address = address
         self._writers = self._build(nodes)
 
-    def fill(self, values: Mapping[str, Any], formatter: Formatter) -> str:
-        """Return the part filled with one person's values; raises LetterTooLong, UnfitValue."""
-        filling = Filling(values, formatter)
+    def fill(
+        self, values: Mapping[str, Any], formatter: Formatter, links: Links | None = None
+    ) -> str:
+        """Return the part filled with one person's values; raises LetterTooLong, UnfitValue.
+
+        Without `links`, every link leads straight to its target.
+        """
+        filling = Filling(values, formatter, links)
         for writer in self._writers:
             writer(filling)
         return "".join(filling.out)
@@ -96,7 +124,7 @@ class Renderer:
     def _build(self, nodes: Nodes) -> tuple[Writer, ...]:
         return tuple(self._writer(node) for node in nodes)
 
-    def _writer(self, node: Literal | Output | If | For) -> Writer:
+    def _writer(self, node: Node) -> Writer:
         if isinstance(node, Literal):
             text = self._literal(node.text)
             return lambda filling: filling.write(text)
@@ -104,7 +132,43 @@ class Renderer:
             return self._output(node)
         if isinstance(node, If):
             return self._if(node)
-        return self._for(node)
+        if isinstance(node, For):
+            return self._for(node)
+        return self._link(node) if isinstance(node, Link) else self._trap()
+
+    def _link(self, node: Link) -> Writer:
+        value = self._value
+        if all(isinstance(inner, Literal) for inner in node.nodes):
+            written = "".join(n.text for n in node.nodes if isinstance(n, Literal))
+            fixed = self._address(written)
+            plain = value(fixed)
+
+            def write_fixed(filling: Filling) -> None:
+                links = filling.links
+                filling.write(plain if links is None else value(links.lead(fixed)))
+
+            return write_fixed
+        inner = Renderer(node.nodes, literal=self._address, value=str)
+
+        def write(filling: Filling) -> None:
+            outer, filling.out = filling.out, []
+            for writer in inner._writers:
+                writer(filling)
+            target = "".join(filling.out)
+            filling.out = outer
+            links = filling.links
+            filling.write(value(target if links is None else links.lead(target)))
+
+        return write
+
+    def _trap(self) -> Writer:
+        value, before, after = self._value, self._literal(_TRAP[0]), self._literal(_TRAP[1])
+
+        def write(filling: Filling) -> None:
+            if filling.links is not None and filling.links.trap:
+                filling.write(before + value(filling.links.trap) + after)
+
+        return write
 
     def _output(self, node: Output) -> Writer:
         said = _said(node)
@@ -148,17 +212,36 @@ class Renderer:
 
 
 def fill(
-    compiled: CompiledLetter, values: Mapping[str, Any], *, language: str, time_zone: str
+    compiled: CompiledLetter,
+    values: Mapping[str, Any],
+    *,
+    language: str,
+    time_zone: str,
+    links: Begin | None = None,
 ) -> Letter:
-    """Return one person's letter; raises LetterTooLong or UnfitValue for values that do not fit."""
+    """Return one person's letter; raises LetterTooLong or UnfitValue for values that do not fit.
+
+    `links` says what stands in the letter for its links; without it, where they lead.
+    """
     parts = parts_of(compiled)
     form = formatter(language or compiled.language, time_zone)
+    one = links() if links is not None else None
     return Letter(
         subject=one_line(parts.subject.fill(values, form)),
         preheader=one_line(parts.preheader.fill(values, form)),
-        html=parts.html.fill(values, form),
-        text=parts.tidy(parts.text.fill(values, form)),
+        # Links are numbered in this order, here and in wire.wire_bytes.
+        html=parts.html.fill(values, form, one),
+        text=parts.plain(values, form, one),
     )
+
+
+def targets(
+    compiled: CompiledLetter, values: Mapping[str, Any], *, language: str, time_zone: str
+) -> list[str]:
+    """Return where a letter's links lead, in the order of their numbers."""
+    numbered = Numbered("")
+    fill(compiled, values, language=language, time_zone=time_zone, links=lambda: numbered)
+    return numbered.targets
 
 
 class Parts:
@@ -167,13 +250,22 @@ class Parts:
     def __init__(self, compiled: CompiledLetter) -> None:
         self.subject = Renderer(compiled.subject, literal=clean, value=str)
         self.preheader = Renderer(compiled.preheader, literal=clean, value=str)
-        self.html = Renderer(compiled.html, literal=str, value=html.escape)
+        self.html = Renderer(compiled.html, literal=str, value=html.escape, address=unescaped)
+        self.is_derived = compiled.text_is_derived
         if compiled.text_is_derived:
             self.text = Renderer(compiled.text, literal=str, value=one_line_kept)
             self.tidy = plaintext.tidy
         else:
             self.text = Renderer(compiled.text, literal=clean, value=str)
             self.tidy = plaintext.tidy_written
+
+    def plain(self, values: Mapping[str, Any], form: Formatter, links: Links | None) -> str:
+        """Return the text part."""
+        text = self.text.fill(values, form, links)
+        if links is not None and not self.is_derived:
+            own = values.get("links")
+            text = lead_written(text, links, own.values() if isinstance(own, Mapping) else ())
+        return self.tidy(text)
 
 
 def one_line_kept(text: str) -> str:

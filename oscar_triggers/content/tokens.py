@@ -28,11 +28,18 @@ class Tokens:
         self.places: dict[int, Place] = {}
         self._texts: dict[str, str] = {}
         self._by_token: dict[str, str] = {}
+        self._marks: dict[str, str] = {}
 
     def for_tag(self, tag: Tag) -> str:
         """Return the token of one tag."""
         self.tags.append(tag)
         return self.token(len(self.tags) - 1)
+
+    def mark(self, kind: str) -> str:
+        """Return the token of a tag that the compiler itself sets; it may stand in many places."""
+        if kind not in self._marks:
+            self._marks[kind] = self.for_tag(Tag(kind=kind, line=0, source=""))
+        return self._marks[kind]
 
     def token(self, number: int) -> str:
         """Return the token of the tag with this number."""

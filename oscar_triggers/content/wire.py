@@ -18,6 +18,7 @@ from typing import Any
 from .headers import ascii_domain
 from .letters import CompiledLetter
 from .rendering import Renderer, parts_of
+from .targets import Begin, unescaped
 from .values import formatter, one_line
 
 SOFT_BREAK = "=\r\n"
@@ -40,6 +41,7 @@ def wire_bytes(
     reply_to: str = "",
     language: str = "",
     time_zone: str = "",
+    links: Begin | None = None,
 ) -> bytes:
     """Return a whole filled message with CRLF line ends; raises ValueError for a header with lines.
 
@@ -47,7 +49,9 @@ def wire_bytes(
     """
     form = formatter(language or compiled.language, time_zone)
     parts = parts_of(compiled)
-    text = parts.tidy(parts.text.fill(values, form))
+    one = links() if links is not None else None
+    written = wire_html(compiled).fill(values, form, one)
+    text = parts.plain(values, form, one)
     lines = [
         header("From", address(from_)),
         header("To", address(to)),
@@ -68,7 +72,7 @@ def wire_bytes(
             f"\r\n--{_BOUNDARY}\r\n",
             'Content-Type: text/html; charset="utf-8"\r\n',
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n",
-            wire_html(compiled).fill(values, form),
+            written,
             f"\r\n--{_BOUNDARY}--\r\n",
         )
     ).encode("ascii")
@@ -77,7 +81,7 @@ def wire_bytes(
 @lru_cache(maxsize=64)
 def wire_html(compiled: CompiledLetter) -> Renderer:
     """Return the HTML part's renderer with every literal already encoded."""
-    return Renderer(compiled.html, literal=encode_literal, value=encode_value)
+    return Renderer(compiled.html, literal=encode_literal, value=encode_value, address=unescaped)
 
 
 def encode_text(text: str) -> str:

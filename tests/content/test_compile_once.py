@@ -10,6 +10,7 @@ import quopri
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jinja2
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscar_triggers.content import rendering, wire
+from oscar_triggers.content import rendering, targets, wire
 from oscar_triggers.content.compiling import compile_letter
 from oscar_triggers.content.letters import CompiledLetter, LetterSource
 from oscar_triggers.content.values import formatter
@@ -177,6 +178,7 @@ def check(source: LetterSource, given: dict[str, Any]) -> CompiledLetter:
         *re.findall(r"\.mj-column[\w-]+", letter.html)
     }
     assert letter.text == expected.text
+    assert_links_agree(source, again, compile_letter(rendered, known=()), given)
     assert (letter.subject, letter.preheader) == (expected.subject, expected.preheader)
     raw = wire.wire_bytes(
         again, given, {}, from_="a@shop.example", to="b@shop.example", language=language
@@ -187,6 +189,71 @@ def check(source: LetterSource, given: dict[str, Any]) -> CompiledLetter:
     assert message["Subject"] == letter.subject
     assert max(len(line) for line in raw.split(b"\r\n")) <= wire.LONGEST_LINE
     return compiled
+
+
+def assert_links_agree(
+    source: LetterSource,
+    compiled: CompiledLetter,
+    rendered: CompiledLetter,
+    given: dict[str, Any],
+) -> None:
+    """Compare both ways, and the wire, with links that lead through the shop.
+
+    An address that is one of our own in the letter is any address once it is filled in, so the
+    other way knows the shop's own only by what they are.
+    """
+    language = source.language
+    own = set(given["links"].values())
+    followed = rendering.fill(
+        compiled, given, language=language, time_zone="", links=lambda: targets.Numbered(PREFIX)
+    )
+    other = rendering.fill(
+        rendered, {}, language=language, time_zone="", links=lambda: NumberedButOwn(PREFIX, own)
+    )
+    assert body_of(followed.html) == body_of(other.html)
+    assert followed.text == other.text
+    raw = wire.wire_bytes(
+        compiled,
+        given,
+        {},
+        from_="a@shop.example",
+        to="b@shop.example",
+        language=language,
+        links=lambda: targets.Numbered(PREFIX),
+    )
+    message = parsed(raw)
+    assert part(message, "html") == followed.html.rstrip("\n")
+    assert part(message, "plain") == followed.text.rstrip("\n")
+    assert max(len(line) for line in raw.split(b"\r\n")) <= wire.LONGEST_LINE
+    back = rendering.targets(compiled, given, language=language, time_zone="")
+    plain = rendering.fill(compiled, given, language=language, time_zone="")
+    for number, target in enumerate(back, start=targets.FIRST_NUMBER):
+        assert target not in own
+        for text in (followed.html, followed.text):
+            assert html.escape(f'href="{target}"', quote=False) not in text
+        followed = replace(
+            followed,
+            html=followed.html.replace(f'"{PREFIX}{number}/"', f'"{html.escape(target)}"'),
+            text=re.sub(rf"{re.escape(PREFIX)}{number}/(?!\d)", lambda _m: target, followed.text),
+        )
+    hidden = rf'<a href="{re.escape(PREFIX)}0/" style="display:none"[^>]*></a>'
+    assert re.sub(hidden, "", followed.html) == plain.html
+    assert followed.text == plain.text
+
+
+PREFIX = "https://shop.example/t/c/AAAAAAAAAAAAAAAAAAAAAA"
+
+
+class NumberedButOwn(targets.Numbered):
+    """Numbers links, and leaves the shop's own by what they are."""
+
+    def __init__(self, prefix: str, own: set[str]) -> None:
+        super().__init__(prefix)
+        self.own = own
+
+    def lead(self, target: str) -> str:
+        """Return what stands for a link."""
+        return target if target in self.own else super().lead(target)
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ru"])
