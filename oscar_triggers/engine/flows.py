@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from ..models import (
     Step,
 )
 from ..models.sql import database_for
-from . import checking, enrollments, plans
+from . import checking, enrollments, moving, plans, rehearsing
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,23 @@ class NoSuchFlow(TriggersError):
     """A flow key that was never published."""
 
 
+class NoSuchVersion(TriggersError):
+    """A number that no version of a flow has."""
+
+
 def check(definition: FlowDefinition) -> list[Problem]:
     """Return everything that keeps a flow from being published."""
     return checking.problems_of(definition)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A version that is live now, and what became of people on their way."""
+
+    version: FlowVersion
+    #: Whether the text was new; publishing an unchanged flow makes no version.
+    is_new: bool
+    people: moving.Moved
 
 
 def publish(
@@ -50,13 +65,40 @@ def publish(
     by: Any = None,
     now: datetime,
     take_over: bool = False,
+    people: str = moving.KEEP,
+    shadow: bool = False,
 ) -> FlowVersion:
     """Make a definition the live, immutable version of its flow, and return it.
 
-    People on their way finish the version they entered with. Publishing an unchanged flow
-    returns the live version. A paused flow stays paused; one that was switched off starts
-    again, from now on. Who was held tries again. Raises DefinitionError with every problem.
+    `people` decides about those on their way in other versions, as `migration_preview` says:
+    "keep" (they finish the version that they entered with), "move" or "stop". Publishing an
+    unchanged flow returns the live version. A paused flow stays paused, a rehearsing one goes on
+    rehearsing; one that was switched off starts again, from now on. With `shadow` it only
+    rehearses. Who was held tries again. Raises DefinitionError with every problem.
     """
+    return publish_version(
+        definition,
+        owner=owner,
+        by=by,
+        now=now,
+        take_over=take_over,
+        people=people,
+        shadow=shadow,
+    ).version
+
+
+def publish_version(
+    definition: FlowDefinition,
+    *,
+    owner: str,
+    by: Any = None,
+    now: datetime,
+    take_over: bool = False,
+    people: str = moving.KEEP,
+    shadow: bool = False,
+) -> Published:
+    """Do what `publish` does, and also say what became of people on their way."""
+    moving.check_choice(people)
     problems = check(definition)
     if problems:
         raise DefinitionError(problems)
@@ -71,33 +113,104 @@ def publish(
                 "created_at": now,
             },
         )
-        flow = Flow.objects.select_for_update().get(pk=flow.pk)
+        flow = _locked(flow.pk)
         if flow.owner != owner and not take_over:
             raise DefinitionError([_owned_elsewhere(flow)])
         version = _live_version(flow)
         digest = definition.content_hash()
-        if version is None or version.content_hash != digest:
+        is_new = version is None or version.content_hash != digest
+        if version is None or is_new:
             version = _write_version(flow, definition, digest, by, now)
-        flow.live_version = version
-        flow.name = definition.name
         flow.owner = owner
-        flow.trigger_kind = definition.trigger
         if flow.state == FlowState.ARCHIVED and not created:
             flow.state = FlowState.LIVE
             flow.active_since = now
-        flow.save()
-        Enrollment.objects.filter(flow=flow, state=EnrollmentState.HELD).update(
-            state=EnrollmentState.ACTIVE, crashes=0
-        )
-    published = version
+            flow.blast_since = now
+        if shadow and flow.state != FlowState.SHADOW:
+            rehearsing.begin(flow)
+        moved = _put_live(flow, version, definition, people, now)
+    return Published(version=version, is_new=is_new, people=moved)
+
+
+def _locked(flow_id: int) -> Flow:
+    """Return a flow, locked; who writes rows that point to it need not wait for us."""
+    return Flow.objects.select_for_update(no_key=True).get(pk=flow_id)
+
+
+def _put_live(
+    flow: Flow, version: FlowVersion, definition: FlowDefinition, people: str, now: datetime
+) -> moving.Moved:
+    """Make a version the live one of a locked flow, and place people as was chosen."""
+    if flow.live_version_id != version.pk:
+        # The blast guard counts anew: another text is another risk (W9).
+        flow.blast_since = now
+    flow.live_version = version
+    flow.name = definition.name
+    flow.trigger_kind = definition.trigger
+    flow.save()
+    moved = moving.place(flow, version, people, now)
+    Enrollment.objects.filter(flow=flow, version=version, state=EnrollmentState.HELD).update(
+        state=EnrollmentState.ACTIVE, crashes=0
+    )
     transaction.on_commit(
         lambda: signals.flow_published.send_robust(
-            sender=None, flow_id=flow.pk, version_id=published.pk
+            sender=None, flow_id=flow.pk, version_id=version.pk
         ),
         using=database_for(Flow),
         robust=True,
     )
-    return version
+    return moved
+
+
+def migration_preview(
+    old: FlowVersion | FlowDefinition,
+    new: FlowVersion | FlowDefinition,
+    now: datetime | None = None,
+) -> moving.MigrationPreview:
+    """Say who stands where, whose step no longer exists, and what each choice would do (W4).
+
+    `old` is the live version, or the flow as it was; `new` is what is to be published. `now` is
+    kept as the moment of the counting.
+    """
+    return moving.preview(old, new, now)
+
+
+def rollback(
+    key: str, number: int | None = None, *, now: datetime, people: str = moving.KEEP
+) -> Published:
+    """Make an older version live again, the one before the live one unless a number is given.
+
+    No version is written: history says twice that this one is live. Raises NoSuchFlow,
+    NoSuchVersion, and DefinitionError when the old text cannot be published today.
+    """
+    moving.check_choice(people)
+    found = get(key)
+    with transaction.atomic(using=database_for(Flow)):
+        flow = _locked(found.pk)
+        version = _older_version(flow, number)
+        definition = plans.plan_of(version).definition
+        problems = check(definition)
+        if problems:
+            raise DefinitionError(problems)
+        moved = _put_live(flow, version, definition, people, now)
+    return Published(version=version, is_new=False, people=moved)
+
+
+def _older_version(flow: Flow, number: int | None) -> FlowVersion:
+    versions = FlowVersion.objects.filter(flow=flow)
+    if number is not None:
+        found = versions.filter(number=number).first()
+    else:
+        live = _live_version(flow)
+        before = live.number if live else 0
+        found = versions.filter(number__lt=before).order_by("-number").first()
+    if found is None:
+        known = ", ".join(str(one) for one in versions.values_list("number", flat=True))
+        raise NoSuchVersion(
+            pgettext("triggers", "The flow '%(key)s' has no such version (it has: %(known)s).")
+            % {"key": flow.key, "known": known or "–"}
+        )
+    return found
 
 
 def _owned_elsewhere(flow: Flow) -> Problem:
@@ -171,10 +284,45 @@ def resume(key: str, now: datetime, by: Any = None) -> Flow:
 
 def _set_state(key: str, before: FlowState, after: FlowState, now: datetime) -> Flow:
     flow = get(key)
-    Flow.objects.filter(pk=flow.pk, state=before).update(
-        state=after, paused_at=now if after == FlowState.PAUSED else None
-    )
+    moments = {"paused_at": now} if after == FlowState.PAUSED else {"paused_at": None}
+    if after == FlowState.LIVE:
+        moments["blast_since"] = now
+    Flow.objects.filter(pk=flow.pk, state=before).update(state=after, **moments)
     flow.refresh_from_db()
+    return flow
+
+
+def shadow(key: str, now: datetime, by: Any = None) -> Flow:
+    """Let a flow only rehearse: it decides, records and shows its letters, and sends nothing.
+
+    Those on their way rehearse the rest of it, and so do letters that still wait. A flow that
+    is switched off takes people in again, into the rehearsal.
+    """
+    found = get(key)
+    with transaction.atomic(using=database_for(Flow)):
+        flow = _locked(found.pk)
+        if flow.state != FlowState.SHADOW:
+            if flow.state == FlowState.ARCHIVED:
+                flow.active_since = now
+            rehearsing.begin(flow)
+            flow.save()
+    return flow
+
+
+def go_live(key: str, now: datetime, by: Any = None) -> Flow:
+    """End a flow's rehearsal: from now on it sends, to those who enter from now on.
+
+    Those who only rehearsed are let out, and nothing that was rehearsed is ever sent.
+    """
+    found = get(key)
+    with transaction.atomic(using=database_for(Flow)):
+        flow = _locked(found.pk)
+        if flow.state == FlowState.SHADOW:
+            flow.state = FlowState.LIVE
+            flow.active_since = now
+            flow.blast_since = now
+            flow.save()
+            rehearsing.end(flow, now)
     return flow
 
 

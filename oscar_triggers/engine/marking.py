@@ -12,7 +12,7 @@ from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from ..conf import triggers_settings
-from ..models import RUNNING, Dispatch, DispatchState, Flow
+from ..models import Dispatch, DispatchState, Flow, FlowState
 from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
 from ..models.sql import StatementNow, database_for
 from ..policy import consent, guards
@@ -38,8 +38,8 @@ _kept: OrderedDict[_How, PreparedUpdate] = OrderedDict()
 
 
 def standing(flow_id: int | Combinable | None) -> QuerySet[Flow]:
-    """Return the flow when it does not run, else nothing."""
-    return Flow.objects.filter(pk__in=[flow_id]).exclude(state__in=RUNNING)
+    """Return the flow when nothing of it may leave, as in a rehearsal; else nothing."""
+    return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
 
 
 def mark(

@@ -52,7 +52,11 @@ def plan_of(version: FlowVersion) -> Plan:
 @lru_cache(maxsize=256)
 def _plan(version_id: int, content_hash: str) -> Plan:
     stored = FlowVersion.objects.values_list("definition", flat=True).get(pk=version_id)
-    definition = FlowDefinition.from_dict(stored)
+    return plan_from(FlowDefinition.from_dict(stored))
+
+
+def plan_from(definition: FlowDefinition) -> Plan:
+    """Return the plan of a flow on paper."""
     following: dict[str, str] = {}
     _link(definition.steps, "", following)
     return Plan(
