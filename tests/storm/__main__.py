@@ -43,7 +43,11 @@ def sqlite(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
     from tests.storm.killed import Plan, rage_over_runners
 
     plan = Plan(letters=given.messages, kills=given.kills, on_doubt=given.on_doubt)
-    knobs = {"LEASE_FOR": {"seconds": plan.lease}, "BATCH_SIZE": 20}
+    knobs = {
+        "LEASE_FOR": {"seconds": plan.lease},
+        "BATCH_SIZE": 20,
+        "TICK_EVERY": {"seconds": 1},
+    }
     with grounds.ground(
         template,
         folder,
@@ -55,9 +59,66 @@ def sqlite(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
         return rage_over_runners(ground, plan)
 
 
+def crowd(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Let many clockworks meet over the same letters."""
+    from tests.storm.crowd import meet
+
+    knobs = {"BATCH_SIZE": 7, "TICK_EVERY": {"seconds": 1}}
+    with grounds.ground(template, folder, delay=0.005, triggers=knobs) as ground:
+        return meet(ground, given.messages)
+
+
+def outage(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Take the provider away for a while."""
+    from tests.storm.outage import Plan, rage
+
+    plan = Plan(down=given.seconds or 21.0)
+    with grounds.ground(template, folder, smtp_seconds=1.0, triggers=plan.knobs()) as ground:
+        return rage(ground, plan)
+
+
+def mountain(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Send receipts past a mountain of promotions."""
+    from tests.storm.queues import KNOBS, pass_a_mountain
+
+    with grounds.ground(template, folder, triggers=KNOBS) as ground:
+        return pass_a_mountain(ground, given.messages, 20 if given.messages < 50_000 else 60)
+
+
+def pace(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Send twenty letters a second."""
+    from tests.storm.queues import KNOBS, keep_a_pace
+
+    with grounds.ground(template, folder, triggers=KNOBS) as ground:
+        return keep_a_pace(ground, 20, int(given.seconds or 10))
+
+
+def staging(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Start a production dump elsewhere."""
+    from tests.storm.staging import start_elsewhere
+
+    with grounds.ground(template, folder, vendor=given.database, celery=False) as ground:
+        return start_elsewhere(ground, given.messages, seconds=given.seconds or 3.0)
+
+
+def poison(given: argparse.Namespace, template: Path, folder: Path) -> Figures:
+    """Send letters of which one kills."""
+    from tests.storm.poison import spread
+
+    knobs = {"LEASE_FOR": {"seconds": 2}, "TICK_EVERY": {"seconds": 1}}
+    with grounds.ground(template, folder, celery=False, triggers=knobs) as ground:
+        return spread(ground, given.messages)
+
+
 STORMS: dict[str, Callable[[argparse.Namespace, Path, Path], Figures]] = {
     "kills": kills,
     "sqlite": sqlite,
+    "crowd": crowd,
+    "outage": outage,
+    "mountain": mountain,
+    "pace": pace,
+    "staging": staging,
+    "poison": poison,
 }
 
 
@@ -72,6 +133,10 @@ def _read() -> argparse.Namespace:
     parser.add_argument("--redis-kills", type=int, default=0)
     parser.add_argument("--postgres-restarts", type=int, default=0)
     parser.add_argument("--on-doubt", choices=["hold", "resend"], default="hold")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument(
+        "--database", choices=[grounds.SQLITE, grounds.POSTGRESQL], default=grounds.POSTGRESQL
+    )
     parser.add_argument("--group", type=int, default=1)
     parser.add_argument("--delay", type=float, default=0.06, help="of the mail server, in seconds")
     return parser.parse_args()

@@ -30,7 +30,7 @@ def start_checkout(basket_id: int, user_id: int, turn: int) -> None:
     start_checkout.send_robust(sender=turn, request=request, **{f"extra_{turn}": turn})
 
 
-def record(turn: int) -> None:
+def record(turn: int, card: str = "7") -> None:
     """Record the expiry of one gift card, with another payload and another moment."""
     from django.utils import timezone
 
@@ -41,7 +41,7 @@ def record(turn: int) -> None:
     intake.record(
         GiftCardExpiring(code=f"C{turn}", expires_on=date(2030, 5, 1) + timedelta(days=turn)),
         person=Person(email="Anna@Example.com" if turn % 2 else "anna@example.com"),
-        about=About(type="gift_card", id="7"),
+        about=About(type="gift_card", id=card),
         occurred_at=timezone.now() - timedelta(seconds=turn),
     )
 
@@ -55,7 +55,7 @@ def main() -> None:
         if kind == "signals":
             start_checkout(int(ids[0]), int(ids[1]), turn)
         else:
-            record(turn)
+            record(turn, *ids)
 
 
 if __name__ == "__main__":

@@ -82,15 +82,26 @@ def publish_card_flow(**rest: Any) -> None:
     )
 
 
-def card_records(count: int, at: datetime | None = None) -> list[Record]:
+def publish_card_flows(letters: str, **rest: Any) -> None:
+    """Publish such a flow for the cards whose code begins with certain letters."""
+    publish_card_flow(
+        flow=f"cards-{letters.lower()}",
+        entry=[{"kind": "card_begins_with", "letters": letters}],
+        **rest,
+    )
+
+
+def card_records(
+    count: int, at: datetime | None = None, *, letters: str = "C", who: str = "person"
+) -> list[Record]:
     """Return events about gift cards of different people, who agreed to letters."""
-    emails = [f"person-{number}@example.com" for number in range(count)]
+    emails = [f"{who}-{number}@example.com" for number in range(count)]
     agree(emails)
     return [
         Record(
-            event=GiftCardExpiring(code=f"C{number}", expires_on=date(2030, 5, 1)),
+            event=GiftCardExpiring(code=f"{letters}{number}", expires_on=date(2030, 5, 1)),
             person=Person(email=email, first_name="Anna", language="en"),
-            about=About(type="gift_card", id=str(number)),
+            about=About(type="gift_card", id=str(number) if who == "person" else f"{who}{number}"),
             occurred_at=at,
         )
         for number, email in enumerate(emails)
@@ -99,8 +110,11 @@ def card_records(count: int, at: datetime | None = None) -> list[Record]:
 
 def plan_cards(count: int) -> None:
     """Bring letters about gift cards to the point where they are due, and send none."""
-    intake.record_many(card_records(count))
-    clockwork.tick(timezone.now() + timedelta(seconds=1), send=False)
+    records = card_records(count)
+    # A tick gives way to other work after so many batches.
+    for start in range(0, count, 5_000):
+        intake.record_many(records[start : start + 5_000])
+        clockwork.tick(timezone.now() + timedelta(seconds=1), send=False)
     planned = Dispatch.objects.filter(state=DispatchState.PLANNED).count()
     assert planned == count, f"{planned} of {count} letters are due"
 
