@@ -184,7 +184,35 @@ def _load() -> TriggersSettings:
                 f"OSCAR_TRIGGERS {label} is {url!r}; "
                 "write scheme and host without a trailing slash, as in 'https://shop.example'."
             )
+    _check_safety(loaded)
     return loaded
+
+
+def _check_safety(loaded: TriggersSettings) -> None:
+    """Refuse what would look like a safety catch and be none."""
+    redirect: Any = loaded.redirect_all_to
+    if not isinstance(redirect, str | Mapping):
+        _refuse("REDIRECT_ALL_TO", redirect, "an e-mail address, or {channel: point}")
+    only_to: Any = loaded.only_to
+    if isinstance(only_to, str) or not all(isinstance(one, str) and one.strip() for one in only_to):
+        _refuse("ONLY_TO", only_to, "a list of addresses, numbers and domains; [] is everybody")
+    sending: Any = loaded.sending
+    if not isinstance(sending, bool):
+        _refuse("SENDING", sending, "True or False (text from the environment is neither)")
+    limit: Any = loaded.blast_limit
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        _refuse("BLAST_LIMIT", limit, "a whole number of messages, or None for any number")
+    for name, longest in (("environment", 60), ("host", 200), ("base_url", 300)):
+        value: Any = getattr(loaded, name)
+        if not isinstance(value, str) or len(value) > longest:
+            _refuse(name.upper(), value, f"text of at most {longest} characters")
+    for name in ("alarms", "retention"):
+        if not isinstance(getattr(loaded, name), Mapping):
+            _refuse(name.upper(), getattr(loaded, name), "a dictionary")
+
+
+def _refuse(name: str, value: object, wanted: str) -> None:
+    raise ImproperlyConfigured(f"OSCAR_TRIGGERS[{name!r}] is {value!r}; write {wanted}.")
 
 
 @cache

@@ -2,12 +2,137 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ..models import Dispatch
+from django.db.models import Q
+from django.utils.translation import pgettext
+
+from ..conf import triggers_settings
+from ..models import Alarm, Dispatch, DispatchState, Flow, FlowState
+from . import alarms, plans, settling
+from .decisions import Note, note_many
+
+#: How long after Flow.blast_since a flow is watched.
+FIRST = timedelta(hours=1)
+
+_WENT = (DispatchState.SENDING, DispatchState.SENT, DispatchState.UNKNOWN)
+
+
+def alarm_key(flow_key: str) -> str:
+    """Return the key of the alarm about a flow."""
+    return f"blast:{flow_key}"
 
 
 def within_limits(rows: Sequence[Dispatch], now: datetime) -> list[Dispatch]:
-    """Return those of a leased batch that may go on; the others' flows are paused."""
-    return list(rows)
+    """Return those of a leased batch that may go on; the others go back, uncounted.
+
+    A flow that reached its limit is paused, and staff are told. What other workers hold counts as
+    gone, in the order in which it was leased, so that several workers together keep to the limit.
+    Only renewed leases can confuse that order: then a worker goes too far by its batch at most.
+    """
+    watched: dict[int, list[Dispatch]] = defaultdict(list)
+    for row in rows:
+        flow = row.message.flow
+        if flow is not None and _limit(flow, now) is not None and not row.message.is_shadow:
+            watched[flow.pk].append(row)
+    kept_back: set[int] = set()
+    for mine in watched.values():
+        flow = mine[0].message.flow
+        assert flow is not None
+        kept_back |= _beyond_limit(flow, mine, now)
+    return [row for row in rows if row.pk not in kept_back]
+
+
+def confirm(flow: Flow, now: datetime) -> datetime | None:
+    """Return since when a flow that staff let go on is watched: no more, if the guard paused it."""
+    if not Alarm.objects.filter(key=alarm_key(flow.key), cleared_at=None).exists():
+        return now
+    alarms.clear(alarm_key(flow.key), now)
+    return None
+
+
+def _limit(flow: Flow, now: datetime) -> int | None:
+    """Return how many messages a flow may send; None when it is not (or no more) watched."""
+    if flow.state != FlowState.LIVE or flow.blast_since is None or flow.live_version is None:
+        return None
+    if now >= flow.blast_since + FIRST:
+        return None
+    own = plans.plan_of(flow.live_version).definition.blast_limit
+    return own if own is not None else triggers_settings().blast_limit
+
+
+def _beyond_limit(flow: Flow, mine: Sequence[Dispatch], now: datetime) -> set[int]:
+    """Return the ids of what must go back, and send it back; pause the flow at its limit."""
+    limit = _limit(flow, now)
+    assert limit is not None
+    assert flow.blast_since is not None
+    of_flow = Dispatch.objects.filter(message__flow=flow, message__is_shadow=False)
+    went = of_flow.filter(state__in=_WENT, sending_at__gte=flow.blast_since).count()
+    first = mine[0]
+    ahead = (
+        of_flow.filter(state=DispatchState.LEASED)
+        .exclude(lease_owner=first.lease_owner)
+        .filter(
+            Q(leased_until__lt=first.leased_until)
+            | Q(leased_until=first.leased_until, lease_owner__lt=first.lease_owner)
+        )
+        .count()
+    )
+    free = max(0, limit - went - ahead)
+    beyond = list(mine[free:])
+    if not beyond:
+        return set()
+    is_over = went >= limit
+    for row in beyond:
+        settling.requeue(
+            row.pk, now if is_over or not ahead else now + triggers_settings().tick_every
+        )
+    if is_over:
+        _pause(flow, limit, went, now)
+    return {row.pk for row in beyond}
+
+
+def _pause(flow: Flow, limit: int, went: int, now: datetime) -> None:
+    paused = Flow.objects.filter(pk=flow.pk, state=FlowState.LIVE).update(
+        state=FlowState.PAUSED, paused_at=now
+    )
+    if not paused:
+        return
+    waiting = Dispatch.objects.filter(
+        message__flow=flow, state__in=(DispatchState.PLANNED, DispatchState.LEASED)
+    ).count()
+    note_many(
+        [
+            Note(
+                rule="blast_guard",
+                verdict="paused",
+                reason="blast_limit",
+                compared={
+                    "limit": limit,
+                    "sent": went,
+                    "waiting": waiting,
+                    "since": flow.blast_since,
+                },
+                flow_id=flow.pk,
+            )
+        ],
+        now,
+    )
+    alarms.raise_alarm(
+        alarm_key(flow.key),
+        pgettext(
+            "triggers",
+            "The flow “%(flow)s” sent %(limit)s messages in its first hour and wants to send "
+            "%(waiting)s more; it is paused.",
+        )
+        % {"flow": flow.name, "limit": limit, "waiting": waiting},
+        now,
+        advice=pgettext(
+            "triggers",
+            "See who waits. To let it send on: 'manage.py triggers_flow %(key)s resume'. "
+            "To allow more from the beginning: blast_limit in the flow.",
+        )
+        % {"key": flow.key},
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import database_now, insert_or_ignore
-from . import advancing, installation, outbox, routing, sweeping
+from . import advancing, installation, outbox, routing, sweeping, watching
 
 #: A tick that finds ever more work gives way after so many batches of each kind.
 _MOST_BATCHES = 200
@@ -50,11 +50,16 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
     clock = _standing(now) if now is not None else _going(database_now(Pulse))
     moment = clock()
     installation.ensure(moment)
+    if installation.is_foreign():
+        watching.watch(moment)
+        _beat(moment)
+        return TickReport(at=moment)
     found = sweeping.run_due(moment)
     routed = _until_empty(lambda: routing.route(clock()))
     advanced = _until_empty(lambda: advancing.advance(clock()))
     recovered = outbox.recover(clock())
     handed_over, is_unfinished = _send(clock) if send else (0, False)
+    watching.watch(clock())
     _beat(clock())
     return TickReport(
         at=moment,

@@ -243,6 +243,7 @@ class _Batch:
 
     def _write(self, one: Ready, receipt: Receipt) -> None:
         on_doubt = str(one.row.message.options.get("on_doubt", "hold"))
+        receipt = catches.receipt_of(receipt)
         parties = parties_of(one.row, one.point_hash)
         state = settling.write_receipt(parties, receipt, on_doubt, self.now)
         if state is DispatchState.SENT:

@@ -6,6 +6,7 @@ settings: then nothing leaves until somebody says, by `triggers_adopt`, that thi
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from django.db.models import Q, QuerySet
 from ..conf import triggers_settings
 from ..models import INSTALLATION_ID, Installation
 from ..models.sql import insert_or_ignore
+
+logger = logging.getLogger(__name__)
 
 #: Why nothing is sent.
 SENDING_OFF = "sending_off"
@@ -54,21 +57,43 @@ def ensure(now: datetime) -> Installation:
 def stored() -> Identity | None:
     """Return which installation the database says it belongs to; None before the first tick."""
     row = Installation.objects.filter(pk=INSTALLATION_ID).first()
-    if row is None:
-        return None
+    return None if row is None else identity_of(row)
+
+
+def identity_of(row: Installation) -> Identity:
+    """Return which installation a row names."""
     return Identity(environment=row.environment, host=row.host, base_url=row.base_url)
 
 
+def differences() -> list[tuple[str, str, str]]:
+    """Return (setting, its value, what the database says) where the two differ."""
+    there, here = stored(), configured()
+    if there is None:
+        return []
+    return [
+        (name.upper(), getattr(here, name), getattr(there, name))
+        for name in ("environment", "host", "base_url")
+        if getattr(here, name) != getattr(there, name)
+    ]
+
+
 def hold_reason() -> str:
-    """Say why nothing may be sent at all (STOPPED, FOREIGN, SENDING_OFF), "" when it may."""
+    """Say why nothing may be sent at all (FOREIGN, SENDING_OFF, STOPPED), "" when it may."""
+    row = Installation.objects.filter(pk=INSTALLATION_ID).first()
+    if row is not None and identity_of(row) != configured():
+        return FOREIGN
     if not triggers_settings().sending:
         return SENDING_OFF
-    row = Installation.objects.filter(pk=INSTALLATION_ID).first()
-    if row is None:
-        return ""
-    if row.stopped_at is not None:
-        return STOPPED
-    return "" if stored() == configured() else FOREIGN
+    return STOPPED if row is not None and row.stopped_at is not None else ""
+
+
+def is_foreign() -> bool:
+    """Say whether the database belongs to another installation: then the whole engine rests.
+
+    A copy must send nothing, and it must not move people on or make vouchers either.
+    """
+    there = stored()
+    return there is not None and there != configured()
 
 
 def objections() -> QuerySet[Installation]:
@@ -85,24 +110,32 @@ def objections() -> QuerySet[Installation]:
 def stop(now: datetime, *, by: Any = None, reason: str = "") -> bool:
     """Stop all sending before the next hand-over; return False when it was stopped already."""
     ensure(now)
-    return bool(
+    changed = bool(
         Installation.objects.filter(pk=INSTALLATION_ID, stopped_at=None).update(
             stopped_at=now, stopped_by=by, stop_reason=reason[:200]
         )
     )
+    if changed:
+        logger.warning("All sending is stopped.")
+    return changed
 
 
 def resume(now: datetime) -> bool:
     """Send again; messages that became too late meanwhile are not sent. False: it never stopped."""
-    return bool(
+    changed = bool(
         Installation.objects.filter(pk=INSTALLATION_ID, stopped_at__isnull=False).update(
             stopped_at=None, stopped_by=None, stop_reason=""
         )
     )
+    if changed:
+        logger.warning("Sending goes on.")
+    return changed
 
 
 def adopt(now: datetime) -> Installation:
-    """Make this the installation that the database belongs to."""
+    """Make this the installation that the database belongs to: what is due is sent from here."""
     ensure(now)
+    for name, here, there in differences():
+        logger.warning("This database is adopted: %s was %r and is %r now.", name, there, here)
     Installation.objects.filter(pk=INSTALLATION_ID).update(**vars(configured()), adopted_at=now)
     return Installation.objects.get(pk=INSTALLATION_ID)

@@ -103,7 +103,11 @@ class Alarm(PrimaryModel):
     raised_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     told_at = models.DateTimeField(null=True, blank=True)
+    #: When telling was last tried, whether or not it reached anybody.
+    tried_at = models.DateTimeField(null=True, blank=True)
     cleared_at = models.DateTimeField(null=True, blank=True)
+    #: When staff were told that it is over.
+    end_told_at = models.DateTimeField(null=True, blank=True)
     count = models.PositiveIntegerField(default=1)
 
     class Meta(PrimaryModel.Meta):
