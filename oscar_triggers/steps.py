@@ -22,6 +22,9 @@ class Advance:
     branch: str = ""
     #: Values that were compared; kept as a decision when not empty.
     compared: Mapping[str, Any] = field(default_factory=dict)
+    #: When the subject should have gone on (UTC), where that is not the moment at which the
+    #: step was to be asked: what follows is late when it is later than this by `max_lateness`.
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,8 @@ class StepVisit:
     #: When the enrollment came to this step, or was moved on it: waits that count from the
     #: arrival begin there.
     arrived_at: datetime | None = None
+    #: The arms of the splits that led here: {"split-1": "a"}.
+    variants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,9 @@ class Step(Kind):
     #: Names of the branches below this step, in order; empty for a plain step.
     branches: ClassVar[tuple[str, ...]] = ()
     icon: ClassVar[str] = "cog"
+    #: Whether it lets time pass. Such a step is asked however late it is, because its wait may
+    #: have been prolonged meanwhile; whoever comes late to any other step has missed it.
+    is_wait: ClassVar[bool] = False
 
     def run(self, visit: StepVisit, now: datetime) -> Outcome:
         """Decide for one subject what comes next; asked again after a WaitUntil."""

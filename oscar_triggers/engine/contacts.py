@@ -70,30 +70,48 @@ def join(winner_id: int, loser_id: int, now: datetime) -> bool:
 
 
 def same_person_ids(person: Person) -> set[int]:
-    """Return all contacts with this person's account, e-mail address or phone, by one query.
+    """Return all contacts with this person's account, e-mail address or phone.
 
     Contacts that were joined into another are among them, and so is the other.
     """
-    condition = Q()
-    if person.user_id:
-        condition |= Q(user_id=person.user_id)
-    if person.contact_id:
-        condition |= Q(pk=person.contact_id)
-    for channel, value in ((EMAIL, person.email), (SMS, person.phone)):
-        if normalised := normalise_or_nothing(channel, value):
-            hash_ = point_hash(channel, normalised)
-            condition |= Q(points__channel=channel, points__normalised=normalised)
-            condition |= Q(identity_key=identity_key(channel, hash_))
-    if not condition:
-        return set()
-    ids: set[int] = set()
-    for pk, joined_into_id in (
-        Contact.objects.filter(condition).values_list("pk", "joined_into_id").distinct()
-    ):
-        ids.add(pk)
-        if joined_into_id is not None:
-            ids.add(joined_into_id)
+    [ids] = same_people_ids([person])
     return ids
+
+
+def same_people_ids(people: Sequence[Person]) -> list[set[int]]:
+    """Return for each person what `same_person_ids` returns, by two queries for all."""
+    users: dict[str, list[int]] = defaultdict(list)
+    contact_ids: dict[int, list[int]] = defaultdict(list)
+    keys: dict[str, list[int]] = defaultdict(list)
+    points: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, person in enumerate(people):
+        if person.user_id:
+            # Numbers and UUIDs come as text from journals.
+            users[str(person.user_id)].append(index)
+        if person.contact_id:
+            contact_ids[person.contact_id].append(index)
+        for channel, value in ((EMAIL, person.email), (SMS, person.phone)):
+            if normalised := normalise_or_nothing(channel, value):
+                keys[identity_key(channel, point_hash(channel, normalised))].append(index)
+                points[channel, normalised].append(index)
+    found: list[set[int]] = [set() for _person in people]
+    if not (users or contact_ids or keys):
+        return found
+    for pk, joined_into_id, user_id, key in Contact.objects.filter(
+        Q(user_id__in=[person.user_id for person in people if person.user_id])
+        | Q(pk__in=list(contact_ids))
+        | Q(identity_key__in=list(keys))
+    ).values_list("pk", "joined_into_id", "user_id", "identity_key"):
+        for index in (*users.get(str(user_id), ()), *contact_ids.get(pk, ()), *keys.get(key, ())):
+            found[index] |= {pk, joined_into_id or pk}
+    if points:
+        for pk, joined_into_id, channel, normalised in ContactPoint.objects.filter(
+            channel__in={channel for channel, _normalised in points},
+            normalised__in={normalised for _channel, normalised in points},
+        ).values_list("contact_id", "contact__joined_into_id", "channel", "normalised"):
+            for index in points.get((channel, normalised), ()):
+                found[index] |= {pk, joined_into_id or pk}
+    return found
 
 
 def identity_key(channel: str, hash_: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -93,6 +94,37 @@ def failed_stay_conditions(
     return failed
 
 
+def who_may_not_stay(rows: Sequence[Enrollment], now: datetime) -> dict[int, Leaving]:
+    """Ask the conditions to stay of loaded enrollments (with contact, flow and version).
+
+    Returns those for whom one fails, with the condition and what it compared.
+    """
+    by_version: dict[int, list[Enrollment]] = defaultdict(list)
+    for row in rows:
+        if plans.plan_of(row.version).definition.stay:
+            by_version[row.version_id].append(row)
+    leaving: dict[int, Leaving] = {}
+    for group in by_version.values():
+        people = list(snapshots_of(group).values())
+        for pk, (rule, compared) in failed_stay_conditions(
+            plans.plan_of(group[0].version), people, now
+        ).items():
+            leaving[pk] = Leaving(reason=ExitReason.CONDITION.value, rule=rule, compared=compared)
+    return leaving
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """Why one enrollment ends: one of ExitReason, the rule that said so, and what it compared.
+
+    Without a rule, no decision is written.
+    """
+
+    reason: str
+    rule: str = "exit"
+    compared: Mapping[str, Any] = field(default_factory=dict)
+
+
 def exit_many(
     ids: Sequence[int],
     reason: str,
@@ -102,47 +134,72 @@ def exit_many(
     compared: Mapping[str, Any] | None = None,
     cancel: bool = True,
 ) -> int:
-    """End enrollments and cancel what they were still to send; return how many ended.
+    """End enrollments for one reason and cancel what they were still to send; return how many.
 
     Without `cancel`, messages on their way leave as planned.
     """
-    if not ids:
+    leaving = Leaving(reason=str(reason), rule=rule, compared=compared or {})
+    return exit_each(dict.fromkeys(ids, leaving), now, cancel=cancel)
+
+
+def exit_each(leaving: Mapping[int, Leaving], now: datetime, *, cancel: bool = True) -> int:
+    """End enrollments, each for a reason of its own, by id; return how many ended.
+
+    The number of statements grows with the number of reasons, not of people.
+    """
+    if not leaving:
         return 0
     with transaction.atomic(using=database_for(Enrollment)):
         rows = list(
             Enrollment.objects.select_for_update()
-            .filter(pk__in=ids, state__in=UNFINISHED)
+            .filter(pk__in=list(leaving), state__in=UNFINISHED)
             .order_by("pk")
         )
-        open_ids = [row.pk for row in rows]
-        Enrollment.objects.filter(pk__in=open_ids).update(
-            state=EnrollmentState.ENDED,
-            exit_reason=reason,
-            ended_at=now,
-            due_at=None,
-            crashes=0,
-            lease_owner="",
-            leased_until=None,
-        )
+        for reason, group in _by_reason(rows, leaving).items():
+            Enrollment.objects.filter(pk__in=[row.pk for row in group]).update(
+                state=EnrollmentState.ENDED,
+                exit_reason=reason,
+                ended_at=now,
+                due_at=None,
+                awaits="",
+                crashes=0,
+                lease_owner="",
+                leased_until=None,
+            )
         note_many(
             [
                 Note(
-                    rule=rule,
+                    rule=leaving[row.pk].rule,
                     verdict="exit",
-                    reason=str(reason),
-                    compared=compared or {},
+                    reason=leaving[row.pk].reason,
+                    compared=leaving[row.pk].compared,
                     enrollment_id=row.pk,
                     flow_id=row.flow_id,
                 )
                 for row in rows
+                if leaving[row.pk].rule
             ],
             now,
         )
-    # Also for those that went through before: their last letter may still be waiting.
     if cancel:
-        cancel_messages(list(ids), str(reason), now)
-    tell_ended(rows, reason)
+        # Also for those that went through before: their last letter may still be waiting.
+        by_reason: dict[str, list[int]] = defaultdict(list)
+        for pk, one in leaving.items():
+            by_reason[one.reason].append(pk)
+        for reason, ids in by_reason.items():
+            cancel_messages(ids, reason, now)
+    for reason, group in _by_reason(rows, leaving).items():
+        tell_ended(group, reason)
     return len(rows)
+
+
+def _by_reason(
+    rows: Sequence[Enrollment], leaving: Mapping[int, Leaving]
+) -> dict[str, list[Enrollment]]:
+    groups: dict[str, list[Enrollment]] = defaultdict(list)
+    for row in rows:
+        groups[leaving[row.pk].reason].append(row)
+    return groups
 
 
 def cancel_messages(enrollment_ids: Sequence[int], reason: str, now: datetime) -> None:
@@ -186,21 +243,34 @@ def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> No
         incentives.revoke_all(cancelled, now)
 
 
-def supersede_others(newest: Enrollment, now: datetime) -> None:
-    """End the contact's other enrollments in the flow: a newer one took their place."""
+def supersede_others(newest: Sequence[Enrollment], now: datetime) -> None:
+    """End the other enrollments of these contacts in these flows: newer ones took their place.
+
+    At most one enrollment of a contact in a flow may be given.
+    """
+    if not newest:
+        return
+    by_place = {(row.flow_id, row.contact_id): row for row in newest}
     others = (
         Enrollment.objects.filter(
-            flow_id=newest.flow_id, contact_id=newest.contact_id, state__in=UNFINISHED
+            flow_id__in={flow_id for flow_id, _contact in by_place},
+            contact_id__in={contact_id for _flow, contact_id in by_place},
+            state__in=UNFINISHED,
         )
-        .exclude(pk=newest.pk)
-        .values_list("pk", flat=True)
+        .exclude(pk__in=[row.pk for row in newest])
+        .values_list("pk", "flow_id", "contact_id")
     )
-    exit_many(
-        list(others),
-        ExitReason.SUPERSEDED,
+    exit_each(
+        {
+            pk: Leaving(
+                reason=ExitReason.SUPERSEDED.value,
+                rule="entry",
+                compared={"newer_enrollment": by_place[flow_id, contact_id].pk},
+            )
+            for pk, flow_id, contact_id in others
+            if (flow_id, contact_id) in by_place
+        },
         now,
-        rule="entry",
-        compared={"newer_enrollment": newest.pk},
     )
 
 

@@ -1,35 +1,22 @@
-"""Who enters a flow on an event, and who has reached a flow's goal."""
+"""Entering: who enters a flow on an event, and why others do not."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
-
-from .. import conditions
 from ..definitions import FlowDefinition
 from ..events import TriggerOptions
 from ..exceptions import TriggersError
 from ..kinds import shortened
-from ..models import (
-    RUNNING,
-    Enrollment,
-    EnrollmentState,
-    ExitReason,
-    Flow,
-    FlowState,
-    FlowVersion,
-    MessageState,
-)
-from ..models.sql import database_for, insert_or_ignore
-from ..snapshots import About, Subject, Verdict
-from . import contacts, enrollments, planning, plans
+from ..models import RUNNING, Enrollment, EnrollmentState, Flow, FlowState
+from ..models.sql import insert_or_ignore
+from ..snapshots import About, Subject
+from . import admission, enrollments, jumping, planning, plans
+from .admission import Candidate
 from .decisions import Note, note_many
 from .intake import Routed
 
@@ -38,59 +25,11 @@ logger = logging.getLogger(__name__)
 _EPISODE_KEY_LENGTH = 120
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Candidate:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Comer(Candidate):
+    """Someone whom an event brings."""
+
     entry: Routed
-    flow: Flow
-    definition: FlowDefinition
-    subject: Subject
-
-
-def reach_goals(routed: Sequence[Routed], now: datetime) -> None:
-    """End the enrollments whose goal is one of these events, about the same thing or person.
-
-    The goals are those of the version that someone entered with.
-    """
-    versions = _versions_by_goal()
-    for one in routed:
-        version_ids = versions.get(one.event.kind)
-        if not version_ids:
-            continue
-        people = contacts.same_person_ids(one.person)
-        if one.contact_id is not None:
-            people.add(one.contact_id)
-        concerned = Q(contact_id__in=people)
-        for about in (one.about, *one.event.concerns()):
-            if about is not None:
-                concerned |= Q(about_type=about.type, about_id=about.id)
-        # Who went through but whose last letter still waits has reached the goal too.
-        unfinished = Q(state__in=enrollments.UNFINISHED) | Q(
-            message_items__message__state=MessageState.PLANNED
-        )
-        ids = (
-            Enrollment.objects.filter(concerned, unfinished, version_id__in=version_ids)
-            .values_list("pk", flat=True)
-            .distinct()
-        )
-        enrollments.exit_many(
-            list(ids),
-            ExitReason.GOAL,
-            now,
-            rule=one.event.kind,
-            compared={
-                "event": one.event.kind,
-                "about": str(one.about or ""),
-                "at": one.occurred_at,
-            },
-        )
-
-
-def _versions_by_goal() -> dict[str, list[int]]:
-    versions: dict[str, list[int]] = defaultdict(list)
-    for pk, goals in FlowVersion.objects.values_list("pk", "definition__goals"):
-        for goal in goals or ():
-            versions[goal].append(pk)
-    return versions
 
 
 def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
@@ -98,14 +37,16 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
     kinds = {one.event.kind for one in routed if one.event.can_trigger}
     if not kinds:
         return
-    live = list(
+    listeners = list(
         Flow.objects.filter(
-            state__in=RUNNING, trigger_kind__in=kinds, live_version__isnull=False
+            state__in=(*RUNNING, FlowState.PAUSED),
+            trigger_kind__in=kinds,
+            live_version__isnull=False,
         ).select_related("live_version")
     )
     notes: list[Note] = []
-    candidates: list[_Candidate] = []
-    for flow in live:
+    candidates: list[_Comer] = []
+    for flow in listeners:
         listening = [one for one in routed if one.event.kind == flow.trigger_kind]
         try:
             definition, options = _read(flow)
@@ -117,15 +58,25 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
         for one in listening:
             if not one.event.starts(options):
                 continue
-            refusal = _refusal(one, flow, definition)
+            refusal = _refusal(one, flow, definition, now)
             if refusal is not None:
                 notes.append(refusal)
                 continue
             candidates.append(
-                _Candidate(entry=one, flow=flow, definition=definition, subject=_subject(one, flow))
+                _Comer(
+                    entry=one,
+                    flow=flow,
+                    definition=definition,
+                    subject=_subject(one, flow, definition),
+                    episode_key=shortened(one.event.episode_key(one.about), _EPISODE_KEY_LENGTH),
+                    began_at=one.occurred_at,
+                )
             )
-    admitted = _meet_entry_conditions(candidates, notes, now)
-    _enroll(admitted, notes, now)
+    refused = admission.refusals(candidates, now)
+    for index, why in refused.items():
+        comer = candidates[index]
+        notes.append(_not_entered(comer.entry, comer.flow, why.reason, dict(why.compared)))
+    _enroll([one for index, one in enumerate(candidates) if index not in refused], notes, now)
     note_many(notes, now)
 
 
@@ -140,9 +91,13 @@ def _version(flow: Flow) -> Any:
     return flow.live_version
 
 
-def _refusal(one: Routed, flow: Flow, definition: FlowDefinition) -> Note | None:
+def _refusal(one: Routed, flow: Flow, definition: FlowDefinition, now: datetime) -> Note | None:
     if one.contact_id is None:
         return _not_entered(one, flow, "unknown_person", {})
+    if flow.state == FlowState.PAUSED:
+        return _not_entered(
+            one, flow, "paused", {"happened_at": one.occurred_at, "paused_at": flow.paused_at}
+        )
     since = flow.active_since
     if since is not None and one.occurred_at < since and not definition.include_waiting:
         return _not_entered(
@@ -150,6 +105,14 @@ def _refusal(one: Routed, flow: Flow, definition: FlowDefinition) -> Note | None
             flow,
             "before_activation",
             {"happened_at": one.occurred_at, "active_since": since},
+        )
+    oldest = definition.max_age
+    if oldest is not None and now - one.occurred_at > oldest:
+        return _not_entered(
+            one,
+            flow,
+            "too_old",
+            {"happened_at": one.occurred_at, "now": now, "max_age": oldest},
         )
     return None
 
@@ -165,7 +128,7 @@ def _not_entered(one: Routed, flow: Flow, reason: str, compared: dict[str, Any])
     )
 
 
-def _subject(one: Routed, flow: Flow) -> Subject:
+def _subject(one: Routed, flow: Flow, definition: FlowDefinition) -> Subject:
     personal = one.event.personal_fields
     payload = {k: v for k, v in one.event.to_options().items() if k not in personal}
     return Subject(
@@ -178,60 +141,15 @@ def _subject(one: Routed, flow: Flow) -> Subject:
         language=one.person.language,
         time_zone=one.person.time_zone,
         site_id=one.site_id,
+        stream=definition.stream,
+        is_shadow=flow.state == FlowState.SHADOW,
         entered_at=one.occurred_at,
         clock_at=one.occurred_at,
         payload=payload,
     )
 
 
-def _meet_entry_conditions(
-    candidates: list[_Candidate], notes: list[Note], now: datetime
-) -> list[_Candidate]:
-    admitted = []
-    by_flow: dict[int, list[_Candidate]] = {}
-    for candidate in candidates:
-        by_flow.setdefault(candidate.flow.pk, []).append(candidate)
-    for group in by_flow.values():
-        for data in group[0].definition.entry:
-            try:
-                condition, verdicts = _ask(data, [c.subject for c in group], now)
-            except Exception as error:  # noqa: BLE001 - one flow's condition must not stop the others
-                said = str(error) if isinstance(error, TriggersError) else type(error).__name__
-                logger.error("A condition of the flow %s fails: %s", group[0].flow.key, said)
-                compared = {"condition": data.get("kind"), "error": said}
-                notes += [
-                    _not_entered(c.entry, c.flow, "broken_condition", compared) for c in group
-                ]
-                group = []
-                break
-            kept = []
-            for candidate, verdict in zip(group, verdicts, strict=True):
-                if verdict.holds:
-                    kept.append(candidate)
-                else:
-                    notes.append(
-                        _not_entered(
-                            candidate.entry,
-                            candidate.flow,
-                            condition.kind,
-                            dict(verdict.compared),
-                        )
-                    )
-            group = kept
-        admitted += group
-    return admitted
-
-
-def _ask(
-    data: Any, subjects: Sequence[Subject], now: datetime
-) -> tuple[conditions.Condition, list[Verdict]]:
-    condition = conditions.from_options(data)
-    # A savepoint: what fails in the database must not spoil the transaction of the others.
-    with transaction.atomic(using=database_for(Enrollment)):
-        return condition, condition.holds_many(subjects, now)
-
-
-def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> None:
+def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> None:
     if not candidates:
         return
     watermarks = enrollments.current_watermarks()
@@ -243,12 +161,13 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
                 "flow_id": candidate.flow.pk,
                 "version_id": candidate.flow.live_version_id,
                 "contact_id": one.contact_id,
-                "episode_key": shortened(one.event.episode_key(about), _EPISODE_KEY_LENGTH),
+                "episode_key": candidate.episode_key,
                 "about_type": about.type if about else "",
                 "about_id": about.id if about else "",
                 "state": EnrollmentState.ACTIVE,
                 "step_key": plans.plan_of(_version(candidate.flow)).first,
                 "due_at": now,
+                "arrived_at": now,
                 "clock_at": one.occurred_at,
                 "entered_at": now,
                 "payload": dict(candidate.subject.payload),
@@ -267,6 +186,7 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
         )
     }
     newest: dict[tuple[int, int], Enrollment] = {}
+    begun: list[Enrollment] = []
     for candidate in sorted(candidates, key=lambda c: (c.entry.occurred_at, c.entry.entry_id)):
         enrollment = entered.get((candidate.flow.pk, candidate.entry.entry_id))
         if enrollment is None:
@@ -289,6 +209,8 @@ def _enroll(candidates: list[_Candidate], notes: list[Note], now: datetime) -> N
         )
         if candidate.entry.event.one_at_a_time:
             newest[enrollment.flow_id, enrollment.contact_id] = enrollment
+        begun.append(enrollment)
+    jumping.hold_out(begun, {one.flow.pk: one.flow for one in candidates}, now)
+    for enrollment in begun:
         enrollments.tell_entered(enrollment)
-    for enrollment in newest.values():
-        enrollments.supersede_others(enrollment, now)
+    enrollments.supersede_others(list(newest.values()), now)

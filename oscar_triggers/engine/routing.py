@@ -14,9 +14,10 @@ from ..conf import triggers_settings
 from ..events import Event
 from ..exceptions import TriggersError
 from ..models import JournalEntry
+from ..models.bulk import update_each
 from ..models.sql import database_for, lease
 from ..snapshots import About, Person
-from . import contacts, entering, faults, worker
+from . import contacts, entering, faults, waking, worker
 from .intake import Routed, listeners
 
 logger = logging.getLogger(__name__)
@@ -100,12 +101,21 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
         for kind, group in _by_kind(routed).items():
             for function in listeners(kind):
                 function(group, now)
-        entering.reach_goals(routed, now)
+        waking.arrive(routed, now)
         entering.enter_flows(routed, now)
-        for one in routed:
-            JournalEntry.objects.filter(pk=one.entry_id).update(
-                routed_at=now, contact_id=one.contact_id, leased_until=None, crashes=0, error=""
-            )
+        _write_routed(entries, routed, now)
+
+
+def _write_routed(entries: Sequence[JournalEntry], routed: Sequence[Routed], now: datetime) -> None:
+    by_id = {entry.pk: entry for entry in entries}
+    done = [by_id[one.entry_id] for one in routed]
+    for entry, one in zip(done, routed, strict=True):
+        entry.routed_at = now
+        entry.contact_id = one.contact_id
+        entry.leased_until = None
+        entry.crashes = 0
+        entry.error = ""
+    update_each(done, ("routed_at", "contact", "leased_until", "crashes", "error"))
 
 
 def _by_kind(routed: Sequence[Routed]) -> dict[str, list[Routed]]:

@@ -53,6 +53,8 @@ class Enrollment(PrimaryModel):
         max_length=10, choices=EnrollmentState.choices, default=EnrollmentState.ACTIVE
     )
     step_key = models.CharField(max_length=80, blank=True)
+    #: When it came to the step, or should have: waits that count from the arrival begin there.
+    arrived_at = models.DateTimeField(null=True, blank=True)
     #: How often each step was come to: {"wait-1": 1}.
     passes = models.JSONField(default=dict, blank=True)
     #: When the engine looks at it next; NULL when it ended.
