@@ -41,6 +41,8 @@ class Draft(Protocol):
     max_lateness: timedelta
     on_doubt: str
     steps: StreamValue
+    #: What becomes of people on their way: "keep", "move" or "stop".
+    people: str
 
 
 def to_definition(draft: Draft) -> FlowDefinition:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.utils.translation import npgettext, pgettext
 
-from oscar_triggers import events
+from oscar_triggers import events, steps
+from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
 from oscar_triggers.models import Flow, FlowState
@@ -16,12 +17,24 @@ from .compiler import Draft, to_definition
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """How many people stand at a step, and what the draft's choice would do with them (W4)."""
+
+    step: str
+    people: int
+    fate: str
+    #: Whether the draft no longer has the step.
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """A few sentences for the editor."""
+    """A few sentences for the editor, and who is on the way."""
 
     sentences: tuple[str, ...]
     #: Whether letters would go to what waits already.
     reaches_waiting: bool = False
+    places: tuple[Place, ...] = ()
 
 
 def forecast(draft: Draft, now: datetime) -> Forecast:
@@ -29,15 +42,9 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
     running = Flow.objects.filter(key=draft.key, live_version__isnull=False).exclude(
         state=FlowState.ARCHIVED
     )
-    if running.exists():
-        return Forecast(
-            sentences=(
-                pgettext("triggers", "This flow runs already; publishing changes its text only."),
-                pgettext(
-                    "triggers", "People on their way finish the version that they began with."
-                ),
-            )
-        )
+    flow = running.select_related("live_version").first()
+    if flow is not None:
+        return _of_running(flow, draft, now)
     try:
         definition = to_definition(draft)
         if not definition.trigger:
@@ -69,6 +76,52 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
         sentences=tuple(sentences),
         reaches_waiting=bool(waiting.recent and draft.include_waiting),
     )
+
+
+def _of_running(flow: Flow, draft: Draft, now: datetime) -> Forecast:
+    runs = pgettext("triggers", "This flow runs already; publishing changes its text only.")
+    try:
+        definition = to_definition(draft)
+    except (UnknownKind, InvalidOptions):
+        return Forecast(sentences=(runs,))
+    assert flow.live_version is not None
+    preview = flows.migration_preview(flow.live_version, definition, now)
+    standing = [line for line in preview.lines if line.people]
+    if not standing:
+        return Forecast(
+            sentences=(runs, pgettext("triggers", "Nobody is on the way in an older version."))
+        )
+    total = npgettext(
+        "triggers",
+        "%(count)d person is on the way in an older version:",
+        "%(count)d people are on their way in older versions:",
+        preview.total,
+    ) % {"count": preview.total}
+    return Forecast(
+        sentences=(runs, total),
+        places=tuple(
+            Place(
+                step=_step_name(flow, line.step_key, line.step_name),
+                people=line.people,
+                fate=line.what_becomes(draft.people),
+                is_lost=not line.step_exists,
+            )
+            for line in standing
+        ),
+    )
+
+
+def _step_name(flow: Flow, key: str, name: str) -> str:
+    """Return a step by its place and label; the editor's keys are random."""
+    if not key:
+        return pgettext("triggers", "at the end")
+    assert flow.live_version is not None
+    walked = FlowDefinition.from_dict(flow.live_version.definition).walk()
+    for number, (step, *_rest) in enumerate(walked, start=1):
+        if step.key == key:
+            label = steps.registry.get(step.kind).label if step.kind in steps.registry else name
+            return f"{number}. {label}"
+    return name
 
 
 def _recent(about: str, count: int) -> str:

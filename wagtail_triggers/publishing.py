@@ -28,7 +28,7 @@ def publish_flow(draft: Draft, *, by: Any = None, now: datetime | None = None) -
         owner=Owner.EDITOR,
         by=by,
         now=now or timezone.now(),
-        people=getattr(draft, "people", "keep"),
+        people=draft.people,
     )
 
 

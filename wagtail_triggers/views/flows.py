@@ -20,6 +20,7 @@ from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import ProblemsError
 from oscar_triggers.models import Flow, Owner
 
+from ..checking import FORM_FIELDS
 from ..forecast import forecast
 from ..models import FlowDraft
 from ..ownership import flows_in_files, take_over_flow, templates_in_files
@@ -124,7 +125,7 @@ def show_forecast(request: HttpRequest, pk: str = "") -> HttpResponse:
     except KeyError:
         # Wagtail's stream fields expect their hidden inputs.
         return HttpResponseBadRequest()
-    for name in ("key", "trigger", "include_waiting"):
+    for name in FORM_FIELDS | {"people"}:
         if name in form.cleaned_data:
             setattr(draft, name, form.cleaned_data[name])
     return TemplateResponse(

@@ -10,7 +10,7 @@
       headers: { 'X-Requested-With': 'XMLHttpRequest' },
     });
 
-  /* Counts again what waits whenever what starts the flow was changed. */
+  /* Counts again who waits whenever what they would come into was changed. */
   class ForecastController extends Controller {
     static values = { url: String };
 
@@ -44,7 +44,9 @@
           ([name]) =>
             name === 'key' ||
             name === 'include_waiting' ||
-            name.startsWith('trigger-'),
+            name === 'people' ||
+            name.startsWith('trigger-') ||
+            name.startsWith('steps-'),
         ),
       );
     }
