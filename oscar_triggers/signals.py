@@ -28,6 +28,22 @@ message_sent = Signal()
 message_skipped = Signal()
 """A message was decided against. Arguments: `message_id`, `contact_id`, `reason`."""
 
+message_clicked = Signal()
+"""A person followed a link of a message for the first time; machines do not count.
+
+Arguments: `message_id`, `contact_id`, `link_no` (from 0; -1 for the link back to the basket).
+"""
+
+feedback_received = Signal()
+"""A provider reported something new about a message that it took over.
+
+Arguments: `dispatch_id`, `message_id`, `contact_id`, `kind` (`models.Feedback`), `reason`,
+`occurred_at`.
+"""
+
+point_suppressed = Signal()
+"""A point is never written to again. Arguments: `channel`, `point_hash`, `reason`."""
+
 consent_changed = Signal()
 """A consent was given or withdrawn.
 

@@ -10,5 +10,6 @@ from . import views
 app_name = "oscar_triggers"
 urlpatterns = [
     path("u/<str:public_id>/", views.unsubscribe, name="unsubscribe"),
+    path("c/<str:token>/", views.click, name="click"),
     path("b/<str:token>/", views.basket, name="basket"),
 ]

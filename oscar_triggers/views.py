@@ -15,13 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import get_script_prefix
 from django.utils import timezone
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import pgettext
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from .conf import site_settings, triggers_settings
-from .engine import unsubscribing, wording
+from .engine import clicks, unsubscribing, wording
 from .shop import restoring, visitors
 
 View = Callable[..., HttpResponse]
@@ -80,6 +81,8 @@ def basket(request: HttpRequest, token: str) -> HttpResponse:
         outcome = restoring.check(token, now)
     else:
         outcome = restoring.restore(request, token, now)
+    restored = request.method == "GET" and outcome is restoring.Outcome.RESTORED
+    clicks.note_basket(token, _request(request), restored=restored)
     if outcome is restoring.Outcome.RESTORED:
         if request.method == "GET":
             text = pgettext("triggers", "Your basket is back, with today's prices and stock.")
@@ -99,6 +102,30 @@ def basket(request: HttpRequest, token: str) -> HttpResponse:
     if too_often:
         response["Retry-After"] = str(int(restoring.TRIES_WITHIN.total_seconds()))
     return response
+
+
+@private_page
+@require_http_methods(["GET", "HEAD"])
+def click(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead on to where a letter's link leads; whatever names no link leads to the front page.
+
+    The address comes from the letter itself, never from the request.
+    """
+    target = clicks.follow(token, _request(request))
+    response = HttpResponse(status=302)
+    response["Location"] = iri_to_uri(target) if target else get_script_prefix()
+    return response
+
+
+def _request(request: HttpRequest) -> clicks.Request:
+    purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose", "")
+    return clicks.Request(
+        at=timezone.now(),
+        method=request.method or "GET",
+        user_agent=request.headers.get("User-Agent", ""),
+        looks_ahead="prefetch" in purpose or "preview" in purpose or "X-Moz" in request.headers,
+        basket_id=visitors.cookie_basket_id(request),
+    )
 
 
 def _shop(site_id: int | None) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import smtplib
 from enum import StrEnum
 
 from ..channels import Outcome, Parcel, Receipt
+from ..policy.bounces import Weight, weigh
 
 _ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|[^\s<>\"'(),;:]+@[^\s<>\"'(),;]+")
-_MAILBOX_DOES_NOT_EXIST = re.compile(r"\s*5\.1\.\d")
 _CLOSING = 421
 
 
@@ -61,7 +61,7 @@ def for_reply(
         )
     if code < 500 or stage is Stage.SENDER:
         return receipt(parcel, Outcome.FAILED, detail, provider=provider)
-    dead = stage is Stage.RECIPIENT and bool(_MAILBOX_DOES_NOT_EXIST.match(text))
+    dead = stage is Stage.RECIPIENT and weigh(text, code=code) is Weight.HARD
     return receipt(parcel, Outcome.REFUSED, detail, provider=provider, point_is_dead=dead)
 
 

@@ -32,6 +32,8 @@ class Record:
     site_id: int | None = None
     #: Says which act it is, instead of the event's own `act_key`.
     key: str | None = None
+    #: Routed not before this moment (UTC): what may still be taken back waits so long.
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +154,7 @@ def _row(one: Record, recorded_at: datetime) -> dict[str, Any]:
         "site_id": one.site_id,
         "occurred_at": occurred_at,
         "recorded_at": recorded_at,
+        "leased_until": one.not_before,
     }
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from .. import channels
 from ..channels import Parcel
-from ..conf import SiteSettings, site_settings
-from ..content import context, headers, links, rendering, wire
+from ..conf import SiteSettings, site_settings, triggers_settings
+from ..content import context, headers, links, rendering, targets, wire
 from ..content.letters import kept
 from ..content.values import to_json as values_to_json
 from ..models import Contact, Dispatch, Message, TemplateVersion
 from ..snapshots import Subject
-from . import incentives, templates
+from . import incentives, tagging, templates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Job:
     subject: Subject
     #: The point to write to.
     to: str
+    #: The others for whom a bundle speaks.
+    others: tuple[Subject, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,10 @@ class Composed:
     payload: Mapping[str, Any]
     #: What guards compare at the hand-over.
     observed: Mapping[str, Any] = field(default_factory=dict)
+    #: Whose values stand at the top level, and who else has something to say in a bundle, with
+    #: what was observed for each.
+    subject: Subject
+    others: tuple[tuple[Subject, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +65,21 @@ class Desk:
 
     def compose_many(self, jobs: Sequence[Job]) -> list[Composed | NothingToSay]:
         """Compose a batch, in its order; the shop is asked once for all of them."""
-        given = context.provide_many([job.subject for job in jobs], self.now)
-        return [self.compose(job, one) for job, one in zip(jobs, given, strict=True)]
+        asked = [subject for job in jobs for subject in (job.subject, *job.others)]
+        given = iter(zip(asked, context.provide_many(asked, self.now), strict=True))
+        return [
+            self.compose(job, [next(given) for _subject in (job.subject, *job.others)])
+            for job in jobs
+        ]
 
-    def compose(self, job: Job, given: context.Provided) -> Composed | NothingToSay:
-        """Fill one letter."""
-        if given.unavailable:
-            return NothingToSay(reason=given.unavailable)
+    def compose(
+        self, job: Job, gathered: Sequence[tuple[Subject, context.Provided]]
+    ) -> Composed | NothingToSay:
+        """Fill one letter: the first who has something to say speaks, the rest are its items."""
+        saying = [(subject, one) for subject, one in gathered if not one.unavailable]
+        if not saying:
+            return NothingToSay(reason=gathered[0][1].unavailable)
+        (subject, given), *others = saying
         template_id = job.message.template_id
         assert template_id is not None
         version = self.version(template_id, job.contact.language)
@@ -72,6 +87,7 @@ class Desk:
         values = {
             **context.merge(given.values, _common_values(job.message, job.contact, site)),
             **self._promised(job),
+            "items": [dict(one.values) for _subject, one in saying],
         }
         return self._fill(job, version, values, given.observed, site)
 
@@ -109,7 +125,10 @@ class Desk:
             date=self.now,
         )
         language, time_zone = version.language, job.contact.time_zone
-        letter = rendering.fill(compiled, values, language=language, time_zone=time_zone)
+        begin = _links_of(job, site)
+        letter = rendering.fill(
+            compiled, values, language=language, time_zone=time_zone, links=begin
+        )
         reply_to = str(job.message.options.get("reply_to") or sender.reply_to)
         parcel = channels.Parcel(
             dispatch_id=job.dispatch.pk,
@@ -129,6 +148,7 @@ class Desk:
                 reply_to=reply_to,
                 language=language,
                 time_zone=time_zone,
+                links=begin,
             ),
             metadata={"message": job.message.public_id, "flow": job.subject.flow_key},
         )
@@ -138,6 +158,17 @@ class Desk:
             payload={"values": values_to_json(values), "time_zone": time_zone},
             observed=observed,
         )
+
+
+def _links_of(job: Job, site: SiteSettings) -> targets.Begin | None:
+    """Return what becomes of a letter's links: through the shop, where clicks are seen."""
+    if triggers_settings().track_clicks:
+        prefix = links.click_prefix(site.base_url, job.message.public_id)
+        return partial(targets.Numbered, prefix)
+    parameters = tagging.parameters_of(
+        job.message, flow_key=job.subject.flow_key, channel=job.dispatch.channel
+    )
+    return partial(targets.Tagged, parameters, site.base_url) if parameters else None
 
 
 def _common_values(message: Message, contact: Contact, site: SiteSettings) -> dict[str, Any]:

@@ -44,6 +44,15 @@ def unsubscribe(public_id: str, now: datetime, *, source: str) -> bool:
     return True
 
 
+def unsubscribe_point(
+    channel: str, hash_: str, contact_id: int | None, now: datetime, *, source: str
+) -> None:
+    """Stop all promotional messages to a point, as a provider told; safe to repeat."""
+    with transaction.atomic(using=database_for(ConsentEvent)):
+        _withdraw_once(channel, hash_, contact_id, now, source=source)
+        stop_promotion(channel, hash_, contact_id, now)
+
+
 def subscribe_again(public_id: str, now: datetime, *, shown: str) -> bool:
     """Append a new consent for the point that a message went to, in the words on the page.
 
@@ -108,7 +117,7 @@ def _newest_spoken(channel: str, hash_: str) -> ConsentEvent | None:
 
 
 def _withdraw_once(
-    channel: str, hash_: str, contact_id: int, now: datetime, *, source: str
+    channel: str, hash_: str, contact_id: int | None, now: datetime, *, source: str
 ) -> None:
     newest = _newest_spoken(channel, hash_)
     if (
