@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 from . import conditions, events, limits, steps
 from .conf import PROMOTIONAL, TRANSACTIONAL
 from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
-from .kinds import clean_text, format_duration, parse_duration
+from .kinds import clean_text, format_duration, parse_duration, to_json
 from .limits import EVERY_EPISODE, POSTPONE, SendWindow
 
 MAX_DEPTH = 3
@@ -58,7 +58,7 @@ class StepDefinition:
             kind=str(data.get("kind", "")),
             options=_mapping(data.get("options"), where=f"steps › {data.get('key', '')} › options"),
             branches={
-                str(name): tuple(
+                _branch_name(name): tuple(
                     cls.from_dict(child) for child in _mappings(children, where="steps")
                 )
                 for name, children in branches.items()
@@ -171,7 +171,8 @@ class FlowDefinition:
 
     def content_hash(self) -> str:
         """Return a hash that is equal for equal flows."""
-        text = json.dumps(self.to_dict(), sort_keys=True, default=str)
+        # As rows and files hold it: an author's YAML may bring dates.
+        text = json.dumps(to_json(self.to_dict()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def walk(self) -> Iterator[tuple[StepDefinition, StepDefinition | None, str, int, int]]:
@@ -229,8 +230,9 @@ class FlowDefinition:
             )
         found += self._trigger_problems()
         for where, wanted in (("entry", self.entry), ("stay", self.stay)):
-            for data in wanted:
-                found += _kind_problem(lambda data=data: conditions.from_options(data), where)
+            for number, data in enumerate(wanted, start=1):
+                place = f"{where} › {number}" if len(wanted) > 1 else where
+                found += conditions.problems_of(data, place)
         return found + self._step_problems()
 
     def _trigger_problems(self) -> list[Problem]:
@@ -279,7 +281,10 @@ class FlowDefinition:
                         % {"count": MAX_DEPTH},
                     )
                 )
-            found += _kind_problem(lambda step=step: read_step(step), where)
+            # What is wrong inside a question is told at its place in it.
+            found += _question_problems(step, where) or _kind_problem(
+                lambda step=step: read_step(step), where
+            )
             if step.kind in steps.registry:
                 known = steps.registry.get(step.kind).branches
                 found += [
@@ -322,7 +327,7 @@ def read_flow_file(text: str) -> FlowDefinition:
 
 def write_flow_file(definition: FlowDefinition) -> str:
     """Write a flow as YAML that read_flow_file reads."""
-    text: str = yaml.safe_dump(definition.to_dict(), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(to_json(definition.to_dict()), sort_keys=False, allow_unicode=True)
     return text
 
 
@@ -355,6 +360,13 @@ def _mappings(value: Any, *, where: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(items)
 
 
+def _branch_name(name: Any) -> str:
+    """Return a branch's name; YAML 1.1 reads an unquoted yes or no as a truth value."""
+    if isinstance(name, bool):
+        return "yes" if name else "no"
+    return str(name)
+
+
 def _mapping(value: Any, *, where: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise _problem("must be a mapping", where=where)
@@ -377,6 +389,17 @@ def _read_limits(data: Mapping[str, Any]) -> dict[str, Any]:
             except ValueError as error:
                 raise _problem(str(error), where=name) from error
     return found
+
+
+def _question_problems(step: StepDefinition, where: str) -> list[Problem]:
+    if step.kind not in steps.registry:
+        return []
+    return [
+        problem
+        for option in steps.registry.get(step.kind).option_fields()
+        if option.metadata.get("format") == conditions.ONE and step.options.get(option.name)
+        for problem in conditions.problems_of(step.options[option.name], where)
+    ]
 
 
 def _kind_problem(build: Any, where: str) -> list[Problem]:

@@ -43,6 +43,11 @@ class Event(Kind):
     personal_fields: ClassVar[frozenset[str]] = frozenset()
     #: Whether a newer enrollment of a contact in a flow replaces one about another thing.
     one_at_a_time: ClassVar[bool] = False
+    #: Whether the person was in the shop and did it: conditions count it as a visit.
+    is_visit: ClassVar[bool] = False
+    #: Whether it is worth nothing later on: what is later than a flow's max_lateness when we
+    #: learn of it starts that flow no more.
+    is_timely: ClassVar[bool] = False
     #: False for events that only inform the engine and start no flow.
     can_trigger: ClassVar[bool] = True
 

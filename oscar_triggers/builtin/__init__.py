@@ -3,4 +3,17 @@
 
 def register() -> None:
     """Register the steps, conditions, channels and checks that ship."""
-    from . import checks, conditions, email, steps  # noqa: F401 - importing registers
+    from . import (  # noqa: F401 - importing registers
+        advice,
+        alarm_routes,
+        checks,
+        conditions,
+        conditions_logic,
+        conditions_messages,
+        conditions_people,
+        conditions_time,
+        dates,
+        email,
+        events,
+        steps,
+    )

@@ -1,9 +1,9 @@
-"""The conditions that ship and need no Oscar."""
+"""What a condition can ask of the event that started the flow."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -14,7 +14,6 @@ from django.utils.translation import pgettext, pgettext_lazy
 from .. import conditions
 from ..conditions import Condition
 from ..kinds import option
-from ..models import Contact
 from ..snapshots import Subject, Verdict
 
 _COMPARISONS: dict[str, tuple[Any, Callable[[Any, Any], bool]]] = {
@@ -75,50 +74,3 @@ class EventField(Condition):
             )
         except InvalidOperation:
             return Verdict(holds=compare(str(found), self.wanted), compared=compared)
-
-
-@conditions.register
-@dataclass(frozen=True, kw_only=True)
-class IsCustomer(Condition):
-    """Asks whether the contact has an account in the shop."""
-
-    kind: ClassVar[str] = "is_customer"
-    label: ClassVar[Any] = pgettext_lazy("triggers", "Has an account")
-
-    def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
-        """Ask the database once."""
-        members = set(
-            Contact.objects.filter(
-                pk__in={subject.contact_id for subject in subjects}, user__isnull=False
-            ).values_list("pk", flat=True)
-        )
-        return [
-            Verdict(
-                holds=subject.contact_id in members,
-                compared={"has_account": subject.contact_id in members},
-            )
-            for subject in subjects
-        ]
-
-
-@conditions.register
-@dataclass(frozen=True, kw_only=True)
-class Speaks(Condition):
-    """Asks for the contact's language."""
-
-    kind: ClassVar[str] = "speaks"
-    label: ClassVar[Any] = pgettext_lazy("triggers", "Speaks a language")
-
-    language: str = option(
-        label=pgettext_lazy("triggers", "Language"),
-        help_text=pgettext_lazy("triggers", "A language code, as in de or en-gb."),
-    )
-
-    def holds(self, subject: Subject, now: datetime) -> Verdict:
-        """Say yes to the language itself and to its regional forms."""
-        found = subject.language.lower()
-        wanted = self.language.lower()
-        return Verdict(
-            holds=found == wanted or found.startswith(f"{wanted}-"),
-            compared={"language": subject.language, "wanted": self.language},
-        )

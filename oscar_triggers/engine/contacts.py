@@ -17,7 +17,7 @@ from .. import channels
 from ..models import Contact, ContactPoint, point_hash
 from ..models.sql import database_for, insert_or_ignore
 from ..policy.points import EMAIL, SMS, normalise_or_nothing
-from ..snapshots import Person
+from ..snapshots import Person, Subject
 from . import joining
 
 #: How exact `Contact.seen_at` and `ContactPoint.verified_at` are: exacter costs a write an act.
@@ -36,6 +36,8 @@ class _Known:
     phone: str
     #: "" when only a link that we sent says who it is.
     identity_key: str
+    #: Whether they were in the shop themselves; False for what we noticed or staff did.
+    seen: bool = True
 
     @property
     def proved(self) -> bool:
@@ -43,15 +45,22 @@ class _Known:
         return bool(self.person.user_id or self.person.email_verified)
 
 
-def resolve_many(persons: Sequence[tuple[Person, int | None]], now: datetime) -> list[int | None]:
+def resolve_many(
+    persons: Sequence[tuple[Person, int | None]],
+    now: datetime,
+    *,
+    seen: Sequence[bool] | None = None,
+) -> list[int | None]:
     """Return the contact of each (person, site id), in order; make those that are missing.
+
+    `seen` says who of them was in the shop just then (all, unless given): they count as seen.
 
     Two processes that resolve the same new person get the same contact. Addresses and numbers
     that are none are left out. Raises nothing for what people type. The number of queries does
     not depend on the number of persons.
     """
     with transaction.atomic(using=database_for(Contact)):
-        known = _know(persons)
+        known = _know(persons, seen or [True] * len(persons))
         found = _find_or_make(known, now)
         _add_points(known, found, now)
         _join_proved(known, found, now)
@@ -119,10 +128,10 @@ def identity_key(channel: str, hash_: str) -> str:
     return f"{'email' if channel == EMAIL else 'phone'}:{hash_}"
 
 
-def _know(persons: Sequence[tuple[Person, int | None]]) -> list[_Known]:
+def _know(persons: Sequence[tuple[Person, int | None]], seen: Sequence[bool]) -> list[_Known]:
     accounts = _accounts(person.user_id for person, _site in persons)
     known = []
-    for given, site_id in persons:
+    for (given, site_id), was_there in zip(persons, seen, strict=True):
         person = given
         if person.user_id and str(person.user_id) not in accounts:
             # The account is gone: what is left is what a guest would have told.
@@ -140,7 +149,14 @@ def _know(persons: Sequence[tuple[Person, int | None]]) -> list[_Known]:
         else:
             key = ""
         known.append(
-            _Known(person=person, site_id=site_id, email=email, phone=phone, identity_key=key)
+            _Known(
+                person=person,
+                site_id=site_id,
+                email=email,
+                phone=phone,
+                identity_key=key,
+                seen=was_there,
+            )
         )
     return known
 
@@ -229,7 +245,7 @@ def _new_row(one: _Known, now: datetime) -> dict[str, Any]:
         "identity_key": one.identity_key,
         "user_id": one.person.user_id,
         "created_at": now,
-        "seen_at": now,
+        "seen_at": now if one.seen else None,
         **{name: value for name, value in _told(one).items() if value},
     }
 
@@ -367,8 +383,25 @@ def _refresh(known: Sequence[_Known], found: Sequence[Contact | None], now: date
             if value and value != present and (may_tell or not present):
                 setattr(contact, name, value)
                 changed[contact.pk] = contact
-        if contact.seen_at is None or contact.seen_at < now - SEEN_EVERY:
+        if one.seen and (contact.seen_at is None or contact.seen_at < now - SEEN_EVERY):
             contact.seen_at = now
             changed[contact.pk] = contact
     if changed:
         Contact.objects.bulk_update([changed[pk] for pk in sorted(changed)], [*_FILLED, "seen_at"])
+
+
+def same_people(subjects: Sequence[Subject]) -> list[set[int]]:
+    """Return for each subject the contacts that are the same person, its own among them.
+
+    By account, e-mail and phone; two queries for all.
+    """
+    told: list[tuple[int, Person]] = []
+    for index, one in enumerate(subjects):
+        told.append((index, Person(user_id=one.user_id, contact_id=one.contact_id)))
+        told += [(index, Person(email=email)) for email in one.emails]
+        told += [(index, Person(phone=phone)) for phone in one.phones]
+    found = [{one.contact_id} for one in subjects]
+    ids = same_people_ids([person for _index, person in told])
+    for (index, _person), some in zip(told, ids, strict=True):
+        found[index] |= some
+    return found

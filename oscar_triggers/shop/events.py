@@ -168,6 +168,7 @@ class CheckoutStarted(Event):
         "triggers", "Someone began the checkout. Once for each person and basket."
     )
     about_type: ClassVar[str] = "basket"
+    is_visit: ClassVar[bool] = True
 
     basket_id: int | None = None
 
@@ -180,6 +181,7 @@ class OrderPlaced(Event):
     kind: ClassVar[str] = "order_placed"
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order was placed")
     about_type: ClassVar[str] = "order"
+    is_visit: ClassVar[bool] = True
 
     number: str
     basket_id: int | None = None
@@ -232,6 +234,7 @@ class CustomerRegistered(Event):
     kind: ClassVar[str] = "customer_registered"
     label: ClassVar[Any] = pgettext_lazy("triggers", "A customer registered")
     about_type: ClassVar[str] = "customer"
+    is_visit: ClassVar[bool] = True
 
 
 @events.register
@@ -242,6 +245,7 @@ class CustomerLoggedIn(Event):
     kind: ClassVar[str] = "customer_logged_in"
     label: ClassVar[Any] = pgettext_lazy("triggers", "A customer signed in")
     about_type: ClassVar[str] = "basket"
+    is_visit: ClassVar[bool] = True
     can_trigger: ClassVar[bool] = False
 
     #: The basket that was filled before signing in.
