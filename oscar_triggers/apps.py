@@ -22,4 +22,5 @@ class OscarTriggersConfig(AppConfig):
         builtin.register()
         shop.register()
         autodiscover_modules("triggers")
+        builtin.connect()
         shop.connect()

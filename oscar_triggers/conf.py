@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -185,6 +186,7 @@ def _load() -> TriggersSettings:
                 "write scheme and host without a trailing slash, as in 'https://shop.example'."
             )
     _check_safety(loaded)
+    _check_returns(loaded)
     return loaded
 
 
@@ -209,6 +211,33 @@ def _check_safety(loaded: TriggersSettings) -> None:
     for name in ("alarms", "retention"):
         if not isinstance(getattr(loaded, name), Mapping):
             _refuse(name.upper(), getattr(loaded, name), "a dictionary")
+
+
+_UTM_WORD = re.compile(r"\{[^{}]*\}")
+
+
+def _check_returns(loaded: TriggersSettings) -> None:
+    """Refuse what would lose clicks or suppress the wrong people."""
+    utm: Any = loaded.utm
+    is_text = isinstance(utm, Mapping) and all(
+        isinstance(name, str) and name and isinstance(text, str) for name, text in utm.items()
+    )
+    words = (
+        {word for text in utm.values() for word in _UTM_WORD.findall(text)} if is_text else set()
+    )
+    if not is_text or words - {"{flow}", "{step}", "{variant}", "{channel}"}:
+        _refuse("UTM", utm, "{parameter: text}; text may say {flow}, {step}, {variant}, {channel}")
+    soft: Any = loaded.soft_bounces
+    try:
+        count, over = soft
+        fits = isinstance(count, int) and count >= 1 and isinstance(over, timedelta)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        _refuse("SOFT_BOUNCES", soft, "(how many, over how long), as in (5, timedelta(days=7))")
+    track: Any = loaded.track_clicks
+    if not isinstance(track, bool):
+        _refuse("TRACK_CLICKS", track, "True or False")
 
 
 def _refuse(name: str, value: object, wanted: str) -> None:

@@ -1,6 +1,13 @@
 """What ships and needs no Oscar, registered exactly as a third party would."""
 
 
+def connect() -> None:
+    """Listen to what other packages tell, where they are installed."""
+    from . import anymail
+
+    anymail.connect()
+
+
 def register() -> None:
     """Register the steps, conditions, channels and checks that ship."""
     from . import (  # noqa: F401 - importing registers

@@ -109,8 +109,18 @@ def except_restored(rows: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
 def mark_arrived(
     dispatch_id: int, now: datetime, *, by: Any = None, rule: str = PROVIDER
 ) -> Answer:
-    """Write down that a message of which nobody could tell did arrive."""
-    return _settle_open(dispatch_id, DispatchState.SENT, now, by=by, rule=rule)
+    """Write down that a message of which nobody could tell did arrive.
+
+    One that waits to be sent again because of that doubt is not sent again.
+    """
+    return _settle_open(
+        dispatch_id,
+        DispatchState.SENT,
+        now,
+        by=by,
+        rule=rule,
+        states=(DispatchState.UNKNOWN, DispatchState.RETRY),
+    )
 
 
 def mark_failed(

@@ -17,7 +17,7 @@ from ..models import JournalEntry
 from ..models.bulk import update_each
 from ..models.sql import database_for, lease
 from ..snapshots import About, Person
-from . import contacts, entering, faults, waking, worker
+from . import attribution, contacts, entering, faults, waking, worker
 from .intake import Routed, listeners
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,8 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
             except TriggersError as error:
                 JournalEntry.objects.filter(pk=entry.pk).update(error=str(error)[:500])
         people = [(Person.from_json(entry.person), entry.site_id) for entry, _event in readable]
-        contact_ids = contacts.resolve_many(people, now)
+        seen = [event.is_visit for _entry, event in readable]
+        contact_ids = contacts.resolve_many(people, now, seen=seen)
         routed = [
             Routed(
                 entry_id=entry.pk,
@@ -102,6 +103,7 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
             for function in listeners(kind):
                 function(group, now)
         waking.arrive(routed, now)
+        attribution.attribute(routed, now)
         entering.enter_flows(routed, now)
         _write_routed(entries, routed, now)
 
