@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connections, transaction
 
@@ -23,7 +24,7 @@ from ..conf import triggers_settings
 from ..exceptions import CancelMessage
 from ..models import Dispatch, DispatchState, FlowState
 from ..models.sql import database_for
-from ..policy import guards, verdicts
+from ..policy import caps, guards, verdicts
 from ..snapshots import Subject
 from . import catches, faults, incentives, installation, marking, settling
 from .decisions import Note, note_many
@@ -44,6 +45,26 @@ class Ready:
     point_hash: str
     composed: Composed
     allowed: verdicts.Allowed
+    #: What the referee was asked, and when (UTC).
+    request: verdicts.SendRequest
+    asked_at: datetime
+    #: The others for whom the same message speaks, when it is a bundle.
+    others: tuple[Member, ...] = ()
+
+    @property
+    def members(self) -> list[Member]:
+        """Return all for whom it speaks, with what guards compare."""
+        asked = {"message": self.row.message_id, "now": self.asked_at.isoformat()}
+        first = Member(subject=self.subject, observed={**self.composed.observed, caps.ASKED: asked})
+        return [first, *self.others]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One for whom a message speaks, and what was observed when it was written."""
+
+    subject: Subject
+    observed: Mapping[str, Any]
 
 
 def hand_over(ready: Sequence[Ready], now: datetime, owner: str) -> None:
@@ -201,10 +222,12 @@ class _Batch:
         return True
 
     def _mark(self, one: Ready) -> bool:
+        first, *others = one.members
         return marking.mark(
             one.row,
             one.subject,
-            one.composed.observed,
+            first.observed,
+            others=[(other.subject, other.observed) for other in others],
             point_id=one.point_id,
             point_hash=one.point_hash,
             owner=self.owner,
@@ -276,29 +299,28 @@ class _Batch:
         if installation.objections().exists() or marking.standing(one.row.message.flow_id).exists():
             settling.requeue(one.row.pk, now)
             return
-        [verdict] = verdicts.judge_many([self._request(one)], now)
+        [verdict] = verdicts.judge_many([one.request], now)
         if isinstance(verdict, verdicts.Skip):
             settling.refuse(one.row, one.enrollment_id, verdict, now)
             return
-        for guard in guards.guards_for(one.subject):
-            refused = guard.explain(one.subject, one.composed.observed, now)
-            if refused is not None:
-                settling.hold_back(one.row, one.enrollment_id, guard.name, refused, now)
-                return
+        if isinstance(verdict, verdicts.Postpone):
+            settling.put_off(one.row, verdict, now, rule=verdict.rule)
+            return
+        for member in one.members:
+            for guard in guards.guards_for(member.subject):
+                refused = guard.explain(member.subject, member.observed, now)
+                if refused is not None:
+                    settling.hold_back(
+                        one.row,
+                        member.subject.enrollment_id,
+                        guard.name,
+                        refused,
+                        now,
+                        alone=not one.others,
+                    )
+                    return
         # True again by now: prepare it anew.
         settling.requeue(one.row.pk, now + triggers_settings().tick_every)
-
-    def _request(self, one: Ready) -> verdicts.SendRequest:
-        message = one.row.message
-        return verdicts.SendRequest(
-            message_id=message.pk,
-            contact_id=message.contact_id,
-            channel=one.row.channel,
-            point_hash=one.point_hash,
-            stream=message.stream,
-            topic=message.topic,
-            site_id=one.subject.site_id,
-        )
 
     def _skip(self, one: Ready, *, rule: str, reason: str, compared: dict[str, object]) -> None:
         settling.settle(parties_of(one.row), DispatchState.SKIPPED, self.now, reason=reason)

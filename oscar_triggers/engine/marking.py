@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,11 +51,12 @@ def mark(
     point_hash: str,
     owner: str,
     leased_until: datetime,
+    others: Sequence[tuple[Subject, Mapping[str, Any]]] = (),
 ) -> bool:
     """Mark a dispatch as `sending` if all still holds in the database; say whether it did.
 
     Asked, at that statement's own moment: leased by this owner, flow live, consent and
-    suppression, and the guards.
+    suppression, and the guards; those of `others` too, for whom the same message speaks.
     """
     message = row.message
     how = _How(
@@ -71,9 +72,6 @@ def mark(
         update = _kept[how] = _write(how)
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
-    refused = Q()
-    for guard in guards.guards_for(subject):
-        refused |= guard.refusal(subject, observed) or Q()
     marked = update.run(
         {
             "id": row.pk,
@@ -83,7 +81,7 @@ def mark(
             "point_hash": point_hash,
             "leased_until": leased_until,
         },
-        unless=refused or None,
+        unless=guards.refusal_of([(subject, observed), *others]),
     )
     return bool(marked)
 

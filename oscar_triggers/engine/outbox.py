@@ -10,7 +10,7 @@ from django.db.models import Q
 from ..conf import triggers_settings
 from ..models import RUNNING, Dispatch, DispatchState, Flow, Message
 from ..models.sql import lease
-from . import blast, hand_over, installation, settling, worker
+from . import blast, bundling, hand_over, installation, settling, worker
 from .preparing import prepare
 
 
@@ -27,6 +27,7 @@ def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | No
     leased = leased or _lease(now, me, 1, ids, "crashes > 0")
     if not leased:
         return 0
+    bundling.close(leased)
     rows = list(
         Dispatch.objects.filter(pk__in=leased, lease_owner=me)
         .select_related("message__contact", "message__flow")

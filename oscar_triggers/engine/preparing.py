@@ -25,17 +25,31 @@ from ..models.prepared import NUMBER, PreparedUpdate, Slot
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import enrollments, faults, hand_over, letters, plans, settling
+from . import asking, enrollments, faults, hand_over, letters, plans, settling
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case:
-    row: Dispatch
+class _Party:
     enrollment: Enrollment
     subject: Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    row: Dispatch
+    #: Whom the message speaks for: several when it is a bundle; the first gives it its values.
+    parties: tuple[_Party, ...]
     point: ContactPoint | None
+
+    @property
+    def enrollment(self) -> Enrollment:
+        return self.parties[0].enrollment
+
+    @property
+    def subject(self) -> Subject:
+        return self.parties[0].subject
 
 
 def prepare(rows: Sequence[Dispatch], now: datetime) -> list[hand_over.Ready]:
@@ -73,11 +87,14 @@ def _is_late(row: Dispatch, now: datetime) -> bool:
 
 
 def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
-    by_message = {row.pk: [item.enrollment_id for item in row.message.items.all()] for row in rows}
+    by_message = {
+        row.pk: sorted((item.pk, item.enrollment_id) for item in row.message.items.all())
+        for row in rows
+    }
     loaded = {
         one.pk: one
         for one in Enrollment.objects.filter(
-            pk__in=[pk for ids in by_message.values() for pk in ids]
+            pk__in=[pk for items in by_message.values() for _item, pk in items]
         ).select_related("contact", "flow", "version")
     }
     subjects = enrollments.snapshots_of(list(loaded.values()))
@@ -85,8 +102,10 @@ def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
     return [
         _Case(
             row=row,
-            enrollment=loaded[by_message[row.pk][0]],
-            subject=subjects[by_message[row.pk][0]],
+            parties=tuple(
+                _Party(enrollment=loaded[pk], subject=subjects[pk])
+                for _item, pk in by_message[row.pk]
+            ),
             point=points.get((row.message.contact_id, row.channel)),
         )
         for row in rows
@@ -110,58 +129,65 @@ def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoi
 def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
     failed: dict[int, tuple[str, Mapping[str, Any]]] = {}
     broken: dict[int, Exception] = {}
-    by_version: dict[int, list[_Case]] = defaultdict(list)
+    by_version: dict[int, list[_Party]] = defaultdict(list)
     for case in cases:
-        by_version[case.enrollment.version_id].append(case)
+        for party in case.parties:
+            by_version[party.enrollment.version_id].append(party)
     for group in by_version.values():
         version = group[0].enrollment.version
         try:
             plan = plans.plan_of(version)
             failed.update(
-                enrollments.failed_stay_conditions(plan, [case.subject for case in group], now)
+                enrollments.failed_stay_conditions(plan, [one.subject for one in group], now)
             )
         except Exception as error:  # noqa: BLE001 - one flow's condition must not stop the others
             logger.error("Version %s cannot be asked: %s", version.pk, faults.told(error))
             broken[version.pk] = error
     wanted = []
     for case in cases:
-        if case.enrollment.version_id in broken:
-            fault = broken[case.enrollment.version_id]
+        faulty = [p for p in case.parties if p.enrollment.version_id in broken]
+        if faulty:
+            fault = broken[faulty[0].enrollment.version_id]
             settling.failed(case.row, fault, now, rule="stay", reason="broken_condition")
             continue
-        if case.enrollment.pk not in failed:
+        leaving = [p.enrollment.pk for p in case.parties if p.enrollment.pk in failed]
+        if not leaving:
             wanted.append(case)
             continue
-        rule, compared = failed[case.enrollment.pk]
+        if len(leaving) < len(case.parties):
+            # The others' message is prepared anew, without those who leave.
+            for pk in leaving:
+                rule, compared = failed[pk]
+                enrollments.exit_many([pk], ExitReason.CONDITION, now, rule=rule, compared=compared)
+            continue
+        rule, compared = failed[leaving[0]]
         settling.settle_with_note(
             case.row, DispatchState.SKIPPED, now, rule=rule, reason="condition", compared=compared
         )
-        enrollments.exit_many([case.enrollment.pk], ExitReason.CONDITION, now, rule=rule)
+        enrollments.exit_many(leaving, ExitReason.CONDITION, now, rule=rule)
     return wanted
 
 
 def _judge(cases: Sequence[_Case], now: datetime) -> list[tuple[_Case, verdicts.Allowed]]:
-    requests = [
-        verdicts.SendRequest(
-            message_id=case.row.message_id,
-            contact_id=case.row.message.contact_id,
-            channel=case.row.channel,
-            point_hash=case.point.point_hash if case.point else "",
-            stream=case.row.message.stream,
-            topic=case.row.message.topic,
-            site_id=case.subject.site_id,
-        )
-        for case in cases
-    ]
+    requests = [_request_of(case) for case in cases]
     allowed = []
     for case, verdict in zip(cases, verdicts.judge_many(requests, now), strict=True):
         if isinstance(verdict, verdicts.Allowed):
             allowed.append((case, verdict))
         elif isinstance(verdict, verdicts.Postpone):
-            settling.put_off(case.row, verdict, now, rule="policy")
+            settling.put_off(case.row, verdict, now, rule=verdict.rule)
         else:
             settling.refuse(case.row, case.enrollment.pk, verdict, now)
     return allowed
+
+
+def _request_of(case: _Case) -> verdicts.SendRequest:
+    return asking.request_of(
+        case.row,
+        case.subject,
+        plans.plan_of(case.enrollment.version).definition,
+        point_hash=case.point.point_hash if case.point else "",
+    )
 
 
 def _compose(
@@ -179,6 +205,7 @@ def _compose(
                 message=case.row.message,
                 contact=contact,
                 subject=case.subject,
+                others=tuple(one.subject for one in case.parties[1:]),
                 to=point.normalised,
             )
         )
@@ -193,12 +220,18 @@ def _compose(
             ready.append(
                 hand_over.Ready(
                     row=case.row,
-                    enrollment_id=case.enrollment.pk,
-                    subject=case.subject,
+                    enrollment_id=composed.subject.enrollment_id,
+                    subject=composed.subject,
                     point_id=case.point.pk,
                     point_hash=case.point.point_hash,
                     composed=composed,
                     allowed=verdict,
+                    request=_request_of(case),
+                    asked_at=now,
+                    others=tuple(
+                        hand_over.Member(subject=subject, observed=observed)
+                        for subject, observed in composed.others
+                    ),
                 )
             )
     _write_payloads(ready)

@@ -25,9 +25,9 @@ from ..models import (
 )
 from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
 from ..models.sql import database_for
-from ..policy import suppressions, verdicts
+from ..policy import verdicts
 from ..policy.guards import Consequence, Refused
-from . import enrollments, incentives
+from . import bundling, enrollments, incentives, suppressing, wearing
 from .decisions import Note, note_again, note_many
 
 #: What a dispatch's end means for its message.
@@ -140,7 +140,7 @@ def refuse(row: Dispatch, enrollment_id: int, verdict: verdicts.Skip, now: datet
         row,
         DispatchState.SKIPPED,
         now,
-        rule="consent",
+        rule=verdict.rule,
         reason=verdict.reason,
         compared=verdict.compared,
     )
@@ -155,9 +155,19 @@ def refuse(row: Dispatch, enrollment_id: int, verdict: verdicts.Skip, now: datet
 
 
 def hold_back(
-    row: Dispatch, enrollment_id: int, rule: str, refused: Refused, now: datetime
+    row: Dispatch,
+    enrollment_id: int,
+    rule: str,
+    refused: Refused,
+    now: datetime,
+    *,
+    alone: bool = True,
 ) -> None:
-    """Do what follows from a guard's refusal: skip, end the enrollment too, or prepare anew."""
+    """Do what follows from a guard's refusal: skip, end the enrollment too, or prepare anew.
+
+    Unless the message speaks for this enrollment `alone`, the others' message is prepared anew
+    without it.
+    """
     if refused.consequence is Consequence.POSTPONE:
         put_off(
             row,
@@ -184,14 +194,19 @@ def hold_back(
             now,
         )
         return
-    settle_with_note(
-        row,
-        DispatchState.SKIPPED,
-        now,
-        rule=rule,
-        reason=refused.reason,
-        compared=refused.compared,
-    )
+    if not alone:
+        bundling.leave(
+            row, enrollment_id, now, rule=rule, reason=refused.reason, compared=refused.compared
+        )
+    else:
+        settle_with_note(
+            row,
+            DispatchState.SKIPPED,
+            now,
+            rule=rule,
+            reason=refused.reason,
+            compared=refused.compared,
+        )
     if refused.consequence is Consequence.EXIT:
         enrollments.exit_many(
             [enrollment_id], refused.exit_reason, now, rule=rule, compared=refused.compared
@@ -201,6 +216,7 @@ def hold_back(
 def put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime, *, rule: str) -> None:
     """Give a leased dispatch back until a rule allows it, and write down which rule."""
     requeue(row.pk, verdict.until)
+    bundling.open_again(row.message)
     note_again(
         Note(
             rule=rule,
@@ -269,8 +285,17 @@ def write_receipt(
         return DispatchState.SENT
     if receipt.outcome is Outcome.REFUSED:
         if receipt.point_is_dead:
-            suppressions.suppress(
-                parties.channel, parties.point_hash, SuppressionReason.BOUNCE, now=now
+            suppressing.suppress(
+                [(parties.channel, parties.point_hash)], SuppressionReason.BOUNCE, now
+            )
+        else:
+            wearing.note_refusal(
+                parties.dispatch_id,
+                parties.channel,
+                parties.point_hash,
+                receipt.provider,
+                receipt.detail,
+                now,
             )
         settle(parties, DispatchState.DEAD, now, reason="refused", detail=receipt.detail)
         return DispatchState.DEAD

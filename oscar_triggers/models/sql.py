@@ -39,8 +39,10 @@ def insert_or_ignore(
     """Insert rows in one statement, leave out those whose `conflict` columns are taken; count them.
 
     Fields that a row does not name get their default. Reads nothing and opens no transaction.
+    An empty `conflict` is whatever is unique.
     """
-    return _insert(model, rows, f"ON CONFLICT ({_quote(model, conflict)}) DO NOTHING")
+    columns = f"({_quote(model, conflict)})" if conflict else ""
+    return _insert(model, rows, f"ON CONFLICT {columns} DO NOTHING")
 
 
 def upsert(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,19 @@ def register(guard_class: G) -> G:
     if guard_class.name not in registry:
         registry.add(guard_class.name, guard_class())
     return guard_class
+
+
+def refusal_of(members: Sequence[tuple[Subject, Mapping[str, Any]]]) -> Q | None:
+    """Return what is true in the database when a message must not go; None when nothing is asked.
+
+    `members` are those whom it speaks for, each with what was observed for it: several when the
+    message is a bundle, and what holds one of them back holds the message back.
+    """
+    refused = Q()
+    for subject, observed in members:
+        for guard in guards_for(subject):
+            refused |= guard.refusal(subject, observed) or Q()
+    return refused or None
 
 
 def guards_for(subject: Subject) -> list[SendGuard]:
