@@ -65,8 +65,8 @@ class UnknownKindLock(BaseLock):
         """Name what is missing."""
         return pgettext_lazy(
             "triggers",
-            "This flow uses %(kinds)s, which no installed app provides. "
-            "Install the app again, or delete the flow and write a new one.",
+            "This flow uses %(kinds)s, which no installed app provides, or which stands deeper "
+            "than can be shown here. Install the app again, or keep the flow in a file.",
         ) % {"kinds": ", ".join(self.kinds)}
 
     def get_locked_by(self, user: Any) -> str:
