@@ -15,6 +15,9 @@ from ..exceptions import Problem
 from ..registry import Registry
 from .grammar import LOOP_FACTS, Piece, Tag, shorten
 
+#: What a bundle is about, thing by thing: {% for item in items %}{{ item.basket.total }}.
+ITEMS = "items"
+
 _LIST_MARK = re.compile(r"\[\]")
 
 
@@ -57,11 +60,21 @@ def known_paths() -> frozenset[str]:
 
 
 def with_lists(paths: Iterable[str]) -> frozenset[str]:
-    """Return paths and the lists that they go through: `basket.lines` for each of its lines."""
+    """Return paths and the lists that they go through: `basket.lines` for each of its lines.
+
+    Whatever a letter says of one thing, a bundle says of each: `items[].basket.lines[].title`.
+    """
     known = set(paths)
+    known.update(f"{ITEMS}[].{path}" for path in paths_of_things(known))
     for path in list(known):
         known.update(path[: match.start()] for match in _LIST_MARK.finditer(path))
     return frozenset(known)
+
+
+def paths_of_things(paths: Iterable[str]) -> list[str]:
+    """Return those of these paths that are about the thing of a letter, not about all letters."""
+    common = {tag.path.partition(".")[0] for tag in COMMON} | {ITEMS}
+    return [path for path in paths if path.partition(".")[0] not in common]
 
 
 def tags_for(about_type: str) -> list[MergeTag]:
@@ -76,6 +89,8 @@ def samples(about_type: str, language: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for tag in tags_for(about_type):
         _place(values, tag.path.split("."), tag.sample_in(language))
+    things = {path.partition(".")[0].removesuffix("[]") for path in paths_of_things(registry)}
+    values.setdefault(ITEMS, [{name: values[name] for name in values if name in things}])
     return values
 
 
