@@ -327,7 +327,11 @@ def read_flow_file(text: str) -> FlowDefinition:
 
 def write_flow_file(definition: FlowDefinition) -> str:
     """Write a flow as YAML that read_flow_file reads."""
-    text: str = yaml.safe_dump(to_json(definition.to_dict()), sort_keys=False, allow_unicode=True)
+    data = to_json(definition.to_dict())
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    if yaml.safe_load(text) != data:
+        # PyYAML folds U+0085 and its like in plain text and reads them back as spaces.
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=False)
     return text
 
 

@@ -23,4 +23,7 @@ def register() -> None:
         email,
         events,
         steps,
+        steps_acts,
+        steps_choices,
+        steps_waits,
     )

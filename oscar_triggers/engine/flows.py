@@ -30,7 +30,7 @@ from ..models import (
     Step,
 )
 from ..models.sql import database_for
-from . import checking, enrollments, moving, plans, rehearsing
+from . import blast, checking, enrollments, moving, plans, rehearsing, resolving
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +149,9 @@ def _put_live(
     flow.trigger_kind = definition.trigger
     flow.save()
     moved = moving.place(flow, version, people, now)
-    Enrollment.objects.filter(flow=flow, version=version, state=EnrollmentState.HELD).update(
-        state=EnrollmentState.ACTIVE, crashes=0
-    )
+    resolving.except_restored(
+        Enrollment.objects.filter(flow=flow, version=version, state=EnrollmentState.HELD)
+    ).update(state=EnrollmentState.ACTIVE, crashes=0)
     transaction.on_commit(
         lambda: signals.flow_published.send_robust(
             sender=None, flow_id=flow.pk, version_id=version.pk
@@ -164,13 +164,13 @@ def _put_live(
 
 def migration_preview(
     old: FlowVersion | FlowDefinition,
-    new: FlowVersion | FlowDefinition,
+    new: FlowVersion | FlowDefinition | None,
     now: datetime | None = None,
 ) -> moving.MigrationPreview:
     """Say who stands where, whose step no longer exists, and what each choice would do (W4).
 
-    `old` is the live version, or the flow as it was; `new` is what is to be published. `now` is
-    kept as the moment of the counting.
+    `old` is the live version, or the flow as it was; `new` is what is to be published; None
+    only counts. `now` is kept as the moment of the counting.
     """
     return moving.preview(old, new, now)
 
@@ -187,7 +187,7 @@ def rollback(
     found = get(key)
     with transaction.atomic(using=database_for(Flow)):
         flow = _locked(found.pk)
-        version = _older_version(flow, number)
+        version = older_version(flow, number)
         definition = plans.plan_of(version).definition
         problems = check(definition)
         if problems:
@@ -196,7 +196,8 @@ def rollback(
     return Published(version=version, is_new=False, people=moved)
 
 
-def _older_version(flow: Flow, number: int | None) -> FlowVersion:
+def older_version(flow: Flow, number: int | None) -> FlowVersion:
+    """Return a version by number, or the one before the live one; raises NoSuchVersion."""
     versions = FlowVersion.objects.filter(flow=flow)
     if number is not None:
         found = versions.filter(number=number).first()
@@ -284,9 +285,10 @@ def resume(key: str, now: datetime, by: Any = None) -> Flow:
 
 def _set_state(key: str, before: FlowState, after: FlowState, now: datetime) -> Flow:
     flow = get(key)
-    moments = {"paused_at": now} if after == FlowState.PAUSED else {"paused_at": None}
+    moments: dict[str, datetime | None] = {"paused_at": now if after == FlowState.PAUSED else None}
     if after == FlowState.LIVE:
-        moments["blast_since"] = now
+        # Whom the blast guard stopped, and staff let go on, it does not stop again.
+        moments["blast_since"] = blast.confirm(flow, now)
     Flow.objects.filter(pk=flow.pk, state=before).update(state=after, **moments)
     flow.refresh_from_db()
     return flow

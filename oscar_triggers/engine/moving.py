@@ -23,7 +23,7 @@ from ..models import (
     MessageItem,
     MessageState,
 )
-from . import enrollments, planning, plans
+from . import enrollments, planning, plans, resolving
 from .decisions import Note, note_many
 
 KEEP = "keep"
@@ -147,15 +147,18 @@ def check_choice(choice: str) -> None:
 
 
 def preview(
-    old: FlowVersion | FlowDefinition, new: FlowVersion | FlowDefinition, now: datetime | None
+    old: FlowVersion | FlowDefinition,
+    new: FlowVersion | FlowDefinition | None,
+    now: datetime | None,
 ) -> MigrationPreview:
     """Count who stands where, and say where "move" would put them (W4).
 
     Everybody on the way in the flow is counted, also those whom earlier publishing kept in older
-    versions; the steps of `old` are listed even where nobody stands.
+    versions; the steps of `old` are listed even where nobody stands. Without a new version it
+    only says who stands where, also in the live one.
     """
     key, before = _plan_of(old)
-    _key, after = _plan_of(new)
+    after = before if new is None else _plan_of(new)[1]
     flow = Flow.objects.filter(key=key).first()
     rows = list(_rows(flow, _published(flow, new))) if flow is not None else []
     writing = _with_messages([row.pk for row in rows])
@@ -251,7 +254,9 @@ def place(flow: Flow, target: FlowVersion, choice: str, now: datetime) -> Moved:
         moved = Moved(kept=len(rows))
         held = [row.pk for row in rows if row.state == EnrollmentState.HELD]
         for chunk in _chunks(held):
-            Enrollment.objects.filter(pk__in=chunk).update(state=EnrollmentState.ACTIVE, crashes=0)
+            resolving.except_restored(Enrollment.objects.filter(pk__in=chunk)).update(
+                state=EnrollmentState.ACTIVE, crashes=0
+            )
     elif choice == STOP:
         _leave(rows, target, ExitReason.CANCELLED, STOP, now)
         moved = Moved(stopped=len(rows))
@@ -304,6 +309,9 @@ def _move(rows: Sequence[_Row], target: FlowVersion, now: datetime) -> Moved:
                 leased_until=None,
                 **due,
             )
+        # Waits that count from the arrival begin now, for who comes to another step by it.
+        for chunk in _chunks([row.pk for row in group if row.step_key != goes_to]):
+            Enrollment.objects.filter(pk__in=chunk).update(arrived_at=now)
         note_many(
             [
                 Note(
@@ -396,9 +404,9 @@ def _plan_of(flow: FlowVersion | FlowDefinition) -> tuple[str, plans.Plan]:
     return plan.definition.key, plan
 
 
-def _published(flow: Flow, new: FlowVersion | FlowDefinition) -> FlowVersion | None:
+def _published(flow: Flow, new: FlowVersion | FlowDefinition | None) -> FlowVersion | None:
     """Return the version that publishing `new` would make live, where it exists already."""
-    if isinstance(new, FlowVersion):
+    if new is None or isinstance(new, FlowVersion):
         return new
     return FlowVersion.objects.filter(
         pk=flow.live_version_id, content_hash=new.content_hash()

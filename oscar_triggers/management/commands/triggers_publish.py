@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 from django.utils import timezone
 
 from oscar_triggers import definitions
-from oscar_triggers.content.files import read_letter_file
-from oscar_triggers.engine import flows, templates
+from oscar_triggers.definitions import FlowDefinition
+from oscar_triggers.engine import flows, moving
 from oscar_triggers.exceptions import ProblemsError
-from oscar_triggers.models import Flow, Owner
-from oscar_triggers.models.sql import database_for
-
-PRESETS = Path(__file__).resolve().parents[2] / "presets"
+from oscar_triggers.management import flow_files
+from oscar_triggers.models import Flow, Owner, Template
 
 
 class Command(BaseCommand):
     """Publishes letters (*.mjml) first, then flows (*.yaml); all of it or what comes first fails."""
 
     help = (
-        "Publish letters (NAME.LANGUAGE.mjml) and flows (NAME.yaml) from files. "
+        "Publish letters (NAME.LANGUAGE.mjml) and flows (NAME.yaml) from files or folders. "
         "The word 'presets' stands for everything that ships."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take files, a take-over flag and a dry run."""
+        """Take files, a take-over flag, a dry run, and what becomes of people on their way."""
         parser.add_argument("files", nargs="+", metavar="FILE")
         parser.add_argument(
             "--take-over",
@@ -40,15 +36,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="Only say what is wrong; publish nothing."
         )
+        parser.add_argument(
+            "--people",
+            choices=list(moving.CHOICES),
+            default=moving.KEEP,
+            help="People on their way: keep their version (the default), move to the new one, "
+            "or stop. See `triggers_flow KEY --preview FILE`.",
+        )
+        parser.add_argument(
+            "--shadow",
+            action="store_true",
+            help="Only rehearse: decide, record and show letters, and send nothing.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Publish."""
-        paths = self._paths(options["files"])
+        paths = flow_files.paths_of(options["files"])
         now = timezone.now()
-        letters = [path for path in paths if path.suffix == ".mjml"]
-        written = [path for path in paths if path.suffix in (".yaml", ".yml", ".json")]
+        letters = [path for path in paths if path.suffix in flow_files.LETTERS]
+        written = [path for path in paths if path.suffix in flow_files.FLOWS]
         failed = 0
-        with _taken_back() if options["check"] else nullcontext():
+        with flow_files.taken_back() if options["check"] else nullcontext():
             for path in letters:
                 failed += not self._letter(path, options, now)
             for path in written:
@@ -56,44 +64,22 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"{failed} of {len(paths)} files were refused; see above.")
 
-    def _paths(self, names: list[str]) -> list[Path]:
-        paths: list[Path] = []
-        for name in names:
-            if name == "presets":
-                paths += sorted(PRESETS.rglob("*.mjml")) + sorted(PRESETS.rglob("*.yaml"))
-                continue
-            path = Path(name)
-            if not path.is_file():
-                raise CommandError(f"There is no file {name}.")
-            if path.suffix not in (".mjml", ".yaml", ".yml", ".json"):
-                raise CommandError(f"{name}: expected a letter (.mjml) or a flow (.yaml, .json).")
-            paths.append(path)
-        return paths
-
     def _letter(self, path: Path, options: dict[str, Any], now: Any) -> bool:
-        key, _dot, language = path.stem.rpartition(".")
-        if not key:
-            self.stderr.write(
-                self.style.ERROR(f"{path.name}: name it KEY.LANGUAGE.mjml, as in welcome.en.mjml")
-            )
-            return False
+        key, _dot, _language = path.stem.rpartition(".")
+        owned = _owned_by_editor(Template, key)
         try:
-            letter = read_letter_file(path.read_text(encoding="utf-8"), language)
-            version = templates.publish(
-                key,
-                letter.name,
-                letter.source,
-                owner=Owner.FILE,
-                now=now,
-                take_over=options["take_over"],
+            # What would be refused only because the editor owns it is still checked.
+            version = flow_files.publish_letter(
+                path, now, take_over=options["take_over"] or options["check"]
             )
         except (ProblemsError, OSError, UnicodeDecodeError) as error:
             return self._refused(path, error)
-        self.stdout.write(
-            f"{path.name}: good"
-            if options["check"]
-            else f"{path.name}: letter {key} ({version.language}), version {version.number}"
-        )
+        if options["check"]:
+            self._good(path, owned=owned and not options["take_over"])
+        else:
+            self.stdout.write(
+                f"{path.name}: letter {key} ({version.language}), version {version.number}"
+            )
         return True
 
     def _flow(self, path: Path, options: dict[str, Any], now: Any) -> bool:
@@ -102,17 +88,22 @@ class Command(BaseCommand):
             problems = flows.check(definition)
             if problems:
                 raise ProblemsError(problems)
+            owned = _owned_by_editor(Flow, definition.key)
             waiting = flows.entry_preview(definition, now)
-            version = flows.publish(
-                definition, owner=Owner.FILE, now=now, take_over=options["take_over"]
-            )
-            self.stdout.write(
-                f"{path.name}: good"
-                if options["check"]
-                else f"{path.name}: flow {definition.key}, version {version.number} is live"
+            published = flows.publish_version(
+                definition,
+                owner=Owner.FILE,
+                now=now,
+                take_over=options["take_over"] or options["check"],
+                people=options["people"],
+                shadow=options["shadow"],
             )
         except (ProblemsError, OSError, UnicodeDecodeError) as error:
             return self._refused(path, error)
+        if options["check"]:
+            self._good(path, owned=owned and not options["take_over"])
+        else:
+            self._tell(path, definition, published)
         if waiting is not None:
             fate = "enter now" if definition.include_waiting else "do not enter"
             self.stdout.write(
@@ -121,6 +112,21 @@ class Command(BaseCommand):
             )
         return True
 
+    def _tell(self, path: Path, definition: FlowDefinition, published: flows.Published) -> None:
+        state = Flow.objects.values_list("state", flat=True).get(key=definition.key)
+        self.stdout.write(
+            f"{path.name}: flow {definition.key}, version {published.version.number} is {state}"
+        )
+        if published.people.total:
+            numbers = ", ".join(
+                f"{count} {word}" for word, count in vars(published.people).items() if count
+            )
+            self.stdout.write(f"  people on their way: {numbers}")
+
+    def _good(self, path: Path, *, owned: bool) -> None:
+        note = " (written in the editor: publish it with --take-over)" if owned else ""
+        self.stdout.write(f"{path.name}: good{note}")
+
     def _refused(self, path: Path, error: Exception) -> bool:
         lines = error.problems if isinstance(error, ProblemsError) else [error]
         for line in lines:
@@ -128,10 +134,5 @@ class Command(BaseCommand):
         return False
 
 
-@contextmanager
-def _taken_back() -> Iterator[None]:
-    """Undo everything at the end: a flow may need a letter that is among the same files."""
-    alias = database_for(Flow)
-    with transaction.atomic(using=alias):
-        yield
-        transaction.set_rollback(True, using=alias)
+def _owned_by_editor(model: type[Flow] | type[Template], key: str) -> bool:
+    return model._default_manager.filter(key=key, owner=Owner.EDITOR).exists()
