@@ -43,6 +43,7 @@ class Draft(Protocol):
     steps: StreamValue
     #: What becomes of people on their way: "keep", "move" or "stop".
     people: str
+    rehearse: bool
 
 
 def to_definition(draft: Draft) -> FlowDefinition:

@@ -29,7 +29,13 @@ def publish_flow(draft: Draft, *, by: Any = None, now: datetime | None = None) -
         by=by,
         now=now or timezone.now(),
         people=draft.people,
+        # What sends already is not silenced by a new text.
+        shadow=draft.rehearse and not _is_running(draft.key),
     )
+
+
+def _is_running(key: str) -> bool:
+    return Flow.objects.filter(key=key).exclude(state=FlowState.ARCHIVED).exists()
 
 
 def archive_flow(key: str, *, by: Any = None, now: datetime | None = None) -> None:

@@ -72,6 +72,11 @@ def register_log_actions(actions: LogActionRegistry) -> None:
     said: dict[str, tuple[Any, Any]] = {
         "pause": (pgettext_lazy("triggers", "Pause"), pgettext_lazy("triggers", "Paused")),
         "resume": (pgettext_lazy("triggers", "Resume"), pgettext_lazy("triggers", "Resumed")),
+        "rehearse": (
+            pgettext_lazy("triggers", "Rehearse"),
+            pgettext_lazy("triggers", "Began to rehearse"),
+        ),
+        "go_live": (pgettext_lazy("triggers", "Go live"), pgettext_lazy("triggers", "Went live")),
         "take_over": (
             pgettext_lazy("triggers", "Take over"),
             pgettext_lazy("triggers", "Taken over from a file"),

@@ -76,6 +76,8 @@ ACCESS: dict[str, set[str]] = {
     "wagtail_triggers:files": ALL,
     "wagtail_triggers:pause_flow": PUBLISHERS,
     "wagtail_triggers:resume_flow": PUBLISHERS,
+    "wagtail_triggers:rehearse_flow": PUBLISHERS,
+    "wagtail_triggers:go_live_flow": PUBLISHERS,
     "wagtail_triggers:take_over_flow": PUBLISHERS,
     "wagtail_triggers:forecast_new": WRITERS,
     "wagtail_triggers:forecast": WRITERS,

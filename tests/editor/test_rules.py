@@ -166,3 +166,24 @@ def test_publishing_stops_people_where_that_was_chosen(
     form = flow_form(draft, people="stop", name="Cards again", **{"action-publish": "1"})
     publisher_client.post(reverse(EDIT, args=[draft.pk]), form)
     assert Enrollment.objects.get().exit_reason == "cancelled"
+
+
+def test_a_flow_that_is_published_to_rehearse_sends_nothing_until_it_goes_live(
+    publisher_client: Client,
+) -> None:
+    make_template()
+    draft = make_flow()
+    form = flow_form(draft, **{"action-publish": "1", "rehearse": "on"})
+    publisher_client.post(reverse(EDIT, args=[draft.pk]), form)
+    flow = Flow.objects.get()
+    assert flow.state == "shadow"
+    page = publisher_client.get(reverse(EDIT, args=[draft.pk])).content.decode()
+    assert "Go live" in page
+    assert "sends nothing" in page
+    publisher_client.post(reverse("wagtail_triggers:go_live_flow", args=[draft.key]))
+    flow.refresh_from_db()
+    assert flow.state == "live"
+    # The next text does not silence it again.
+    publisher_client.post(reverse(EDIT, args=[draft.pk]), {**form, "name": "Another name"})
+    flow.refresh_from_db()
+    assert (flow.state, flow.name) == ("live", "Another name")

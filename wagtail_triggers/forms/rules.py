@@ -24,7 +24,8 @@ _DAYS = {
 
 
 def _help(name: str) -> Any:
-    return FlowRules._meta.get_field(name).help_text
+    field: Any = FlowRules._meta.get_field(name)
+    return field.help_text
 
 
 class FlowRulesForm(forms.Form):

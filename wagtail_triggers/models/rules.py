@@ -114,5 +114,15 @@ class FlowRules(models.Model):
         ],
     )
 
+    rehearse = models.BooleanField(
+        pgettext_lazy("triggers", "only rehearse at first"),
+        default=False,
+        help_text=pgettext_lazy(
+            "triggers",
+            "Publishing it for the first time lets it decide and write its letters, and send "
+            "nothing, until somebody presses “Go live”.",
+        ),
+    )
+
     class Meta:
         abstract = True

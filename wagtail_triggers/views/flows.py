@@ -1,4 +1,4 @@
-"""Pausing, resuming and taking over flows; what publishing one would do."""
+"""Taking flows over from files; what publishing one would do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
-from wagtail.admin.utils import get_valid_next_url_from_request
 from wagtail.log_actions import log
 
-from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import ProblemsError
 from oscar_triggers.models import Flow, Owner
 
@@ -24,45 +22,12 @@ from ..checking import FORM_FIELDS
 from ..forecast import forecast
 from ..models import FlowDraft
 from ..ownership import flows_in_files, take_over_flow, templates_in_files
-from ..permissions import PAUSE_FLOW, TAKE_OVER_FLOW
+from ..permissions import TAKE_OVER_FLOW
 from .access import requires
 
 CHANGE = "wagtail_triggers.change_flowdraft"
 ADD = "wagtail_triggers.add_flowdraft"
 VIEW = "wagtail_triggers.view_flowdraft"
-
-
-@require_POST
-@requires(PAUSE_FLOW)
-def pause(request: HttpRequest, key: str) -> HttpResponse:
-    """Stop a flow where it stands."""
-    flow = get_object_or_404(Flow, key=key)
-    flows.pause(key, timezone.now(), request.user)
-    _log(request, key, "wagtail_triggers.pause")
-    messages.success(
-        request,
-        pgettext(
-            "triggers",
-            "“%(flow)s” is paused: nobody enters, moves on or gets a message until you resume.",
-        )
-        % {"flow": flow.name},
-    )
-    return _back(request, key)
-
-
-@require_POST
-@requires(PAUSE_FLOW)
-def resume(request: HttpRequest, key: str) -> HttpResponse:
-    """Let a paused flow go on."""
-    flow = get_object_or_404(Flow, key=key)
-    flows.resume(key, timezone.now(), request.user)
-    _log(request, key, "wagtail_triggers.resume")
-    messages.success(
-        request,
-        pgettext("triggers", "“%(flow)s” goes on; messages that became too late are not sent.")
-        % {"flow": flow.name},
-    )
-    return _back(request, key)
 
 
 @require_POST
@@ -135,22 +100,5 @@ def show_forecast(request: HttpRequest, pk: str = "") -> HttpResponse:
     )
 
 
-def _log(request: HttpRequest, key: str, action: str) -> None:
-    draft = FlowDraft.objects.filter(key=key).first()
-    if draft is not None:
-        log(draft, action, user=request.user)
-
-
 def _edit_url(draft: FlowDraft) -> str:
     return reverse(draft.snippet_viewset.get_url_name("edit"), args=[quote(draft.pk)])
-
-
-def _back(request: HttpRequest, key: str) -> HttpResponse:
-    """Return to where the button stood."""
-    wanted = get_valid_next_url_from_request(request)
-    if wanted:
-        return redirect(wanted)
-    draft = FlowDraft.objects.filter(key=key).first()
-    if draft is not None and request.user.has_perm(CHANGE):
-        return redirect(_edit_url(draft))
-    return redirect(FlowDraft.snippet_viewset.get_url_name("list"))

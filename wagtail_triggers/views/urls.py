@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import flows, letters
+from . import flows, letters, running
 
 app_name = "wagtail_triggers"
 
 urlpatterns = [
     path("files/", flows.files, name="files"),
-    path("flows/<slug:key>/pause/", flows.pause, name="pause_flow"),
-    path("flows/<slug:key>/resume/", flows.resume, name="resume_flow"),
+    path("flows/<slug:key>/pause/", running.pause, name="pause_flow"),
+    path("flows/<slug:key>/resume/", running.resume, name="resume_flow"),
+    path("flows/<slug:key>/rehearse/", running.rehearse, name="rehearse_flow"),
+    path("flows/<slug:key>/go-live/", running.go_live, name="go_live_flow"),
     path("flows/<slug:key>/take-over/", flows.take_over, name="take_over_flow"),
     path("forecast/", flows.show_forecast, name="forecast_new"),
     path("forecast/<str:pk>/", flows.show_forecast, name="forecast"),

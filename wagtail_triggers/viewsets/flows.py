@@ -93,26 +93,40 @@ class FlowFilterSet(WagtailFilterSet):
         return queryset.filter(trigger__0__type=value)
 
 
-def pause_button(draft: Any, user: Any, button: type[Any], **attrs: Any) -> Any | None:
-    """Return a button that pauses or resumes a flow; None where there is nothing to do."""
+#: What may be done with a flow in a state: view, words, icon.
+_ACTS: dict[str, list[tuple[str, Any, str]]] = {
+    FlowState.LIVE: [
+        ("pause_flow", pgettext_lazy("triggers", "Pause"), "no-view"),
+        ("rehearse_flow", pgettext_lazy("triggers", "Only rehearse"), "view"),
+    ],
+    FlowState.PAUSED: [
+        ("resume_flow", pgettext_lazy("triggers", "Resume"), "resubmit"),
+        ("rehearse_flow", pgettext_lazy("triggers", "Only rehearse"), "view"),
+    ],
+    FlowState.SHADOW: [("go_live_flow", pgettext_lazy("triggers", "Go live"), "resubmit")],
+}
+
+
+def running_buttons(draft: Any, user: Any) -> list[Any]:
+    """Return the buttons that let a flow run, pause or rehearse, for those who may."""
     state = getattr(draft, "engine_state", None)
     if state is None:
         state = Flow.objects.filter(key=draft.key).values_list("state", flat=True).first()
-    if not user.has_perm(PAUSE_FLOW) or state not in (FlowState.LIVE, FlowState.PAUSED):
-        return None
-    paused = state == FlowState.PAUSED
-    view = "wagtail_triggers:resume_flow" if paused else "wagtail_triggers:pause_flow"
-    return button(
-        pgettext("triggers", "Resume") if paused else pgettext("triggers", "Pause"),
-        icon_name="resubmit" if paused else "no-view",
-        attrs={
-            "data-controller": "w-action",
-            "data-action": "w-action#post",
-            "data-w-action-url-value": reverse(view, args=[draft.key]),
-            **attrs,
-        },
-        priority=15,
-    )
+    if not user.has_perm(PAUSE_FLOW):
+        return []
+    return [
+        Button(
+            label,
+            icon_name=icon,
+            attrs={
+                "data-controller": "w-action",
+                "data-action": "w-action#post",
+                "data-w-action-url-value": reverse(f"wagtail_triggers:{view}", args=[draft.key]),
+            },
+            priority=15 + number,
+        )
+        for number, (view, label, icon) in enumerate(_ACTS.get(state or "", []))
+    ]
 
 
 class FlowIndexView(IndexView):
@@ -141,10 +155,9 @@ class FlowIndexView(IndexView):
         return buttons
 
     def get_list_more_buttons(self, instance: Any) -> list[Any]:
-        """Add pause or resume to what Wagtail offers."""
+        """Add what lets a flow run to what Wagtail offers."""
         buttons: list[Any] = super().get_list_more_buttons(instance)
-        button = pause_button(instance, self.request.user, Button)
-        return [*buttons, button] if button else buttons
+        return [*buttons, *running_buttons(instance, self.request.user)]
 
 
 class FlowEditView(PublishesOrSaysWhy, EditView):
@@ -152,10 +165,9 @@ class FlowEditView(PublishesOrSaysWhy, EditView):
 
     @cached_property
     def header_more_buttons(self) -> list[Any]:
-        """Add pause or resume to what Wagtail offers."""
+        """Add what lets a flow run to what Wagtail offers."""
         buttons = list(super().header_more_buttons)
-        button = pause_button(self.object, self.request.user, Button)
-        return [*buttons, button] if button else buttons
+        return [*buttons, *running_buttons(self.object, self.request.user)]
 
 
 class FlowCreateView(PublishesOrSaysWhy, CreateView):
@@ -269,7 +281,10 @@ class FlowViewSet(SnippetViewSet):
                         [FieldPanel("holdout"), FieldPanel("attribution_window")],
                         heading=pgettext_lazy("triggers", "Measuring"),
                     ),
-                    FieldPanel("people"),
+                    MultiFieldPanel(
+                        [FieldPanel("people"), FieldPanel("rehearse")],
+                        heading=pgettext_lazy("triggers", "Publishing"),
+                    ),
                     PublishingPanel(),
                 ],
                 heading=pgettext_lazy("triggers", "Goals and limits"),
