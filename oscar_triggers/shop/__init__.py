@@ -5,7 +5,19 @@ from __future__ import annotations
 
 def register() -> None:
     """Register everything of this room: importing its modules registers their classes."""
-    from . import baskets, conditions, context, events, guards, orders, people, vouchers  # noqa: F401 - importing registers
+    from . import (  # noqa: F401 - importing registers
+        baskets,
+        conditions,
+        conditions_orders,
+        conditions_products,
+        context,
+        events,
+        guards,
+        orders,
+        people,
+        visits,
+        vouchers,
+    )
 
     context.register()
     vouchers.register()

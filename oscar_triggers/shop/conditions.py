@@ -1,4 +1,4 @@
-"""Questions about a customer's orders and a basket as it stands now."""
+"""Questions about a basket as it stands now."""
 
 from __future__ import annotations
 
@@ -9,69 +9,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.utils.translation import pgettext, pgettext_lazy
 
 from .. import conditions
+from ..builtin import comparisons
 from ..conditions import Condition
 from ..kinds import option
-from ..models import JournalEntry
 from ..snapshots import Subject, Verdict
 from . import tables
-from .events import OrderPlaced
+from .goods import GoodsCondition, number_of
 from .looking import look
 
+_ABOUT_BASKETS = frozenset({"basket"})
 
-@conditions.register
-@dataclass(frozen=True, kw_only=True)
-class HasOrdered(Condition):
-    """Whether the person ordered before: with the account, or as a guest since we listen."""
 
-    kind: ClassVar[str] = "has_ordered"
-    label: ClassVar[Any] = pgettext_lazy("triggers", "Has ordered before")
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers", "Orders of a guest count from the day on which Triggers was installed."
-    )
-
-    at_least: int = option(default=1, label=pgettext_lazy("triggers", "Orders, at least"))
-
-    def __post_init__(self) -> None:
-        if self.at_least < 1:
-            raise ValueError(pgettext("triggers", "The number of orders must be one or more."))
-
-    def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
-        """Answer for a batch by two queries, both by index."""
-        accounts = {one.user_id for one in subjects if one.user_id is not None}
-        # As text: an account's number that is a UUID may have been through JSON.
-        by_account = Counter(
-            {
-                str(user_id): count
-                for user_id, count in tables.orders()
-                .filter(user_id__in=accounts)
-                .values_list("user_id")
-                .annotate(count=Count("pk"))
-            }
-        )
-        by_contact = Counter(
-            dict(
-                JournalEntry.objects.filter(
-                    contact_id__in={one.contact_id for one in subjects}, kind=OrderPlaced.kind
-                )
-                .values_list("contact_id")
-                .annotate(count=Count("pk"))
-            )
-        )
-        verdicts = []
-        for one in subjects:
-            # The journal knows a part of an account's orders, the shop a part of a guest's.
-            orders = max(by_account[str(one.user_id)], by_contact[one.contact_id])
-            verdicts.append(
-                Verdict(
-                    holds=orders >= self.at_least,
-                    compared={"orders": orders, "at_least": self.at_least},
-                )
-            )
-        return verdicts
+def basket_of(subject: Subject) -> int:
+    """Return the number of the basket that a flow is about, 0 when it is about none."""
+    about = subject.about
+    return (number_of(about.id) or 0) if about.type == "basket" else 0
 
 
 @conditions.register
@@ -81,16 +37,16 @@ class BasketWorth(Condition):
 
     kind: ClassVar[str] = "basket_worth"
     label: ClassVar[Any] = pgettext_lazy("triggers", "The basket is worth")
-    about_types: ClassVar[frozenset[str]] = frozenset({"basket"})
+    about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
 
     at_least: Decimal = option(label=pgettext_lazy("triggers", "At least"))
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch in a constant number of queries."""
-        seen = look({int(one.about.id) for one in subjects if one.about.id.isdigit()})
+        seen = look({basket_of(one) for one in subjects})
         verdicts = []
         for one in subjects:
-            basket = seen.get(int(one.about.id)) if one.about.id.isdigit() else None
+            basket = seen.get(basket_of(one))
             worth = basket.value if basket is not None else Decimal(0)
             verdicts.append(
                 Verdict(
@@ -103,3 +59,85 @@ class BasketWorth(Condition):
                 )
             )
         return verdicts
+
+
+def _counted() -> list[tuple[str, Any]]:
+    return [
+        ("lines", pgettext_lazy("triggers", "different goods")),
+        ("items", pgettext_lazy("triggers", "pieces")),
+    ]
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class BasketLines(Condition):
+    """How much is in the basket now, in lines or in pieces."""
+
+    kind: ClassVar[str] = "basket_lines"
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Number of goods in the basket")
+    about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
+
+    comparison: str = option(
+        default=comparisons.AT_LEAST,
+        label=pgettext_lazy("triggers", "Comparison"),
+        choices=comparisons.choices,
+    )
+    count: int = option(label=pgettext_lazy("triggers", "Number"))
+    of: str = option(
+        default="lines", label=pgettext_lazy("triggers", "What is counted"), choices=_counted
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a comparison that is none, and what cannot be counted."""
+        comparisons.check(self.comparison)
+        if self.of not in ("lines", "items"):
+            raise ValueError(
+                pgettext("triggers", "must be '%(one)s' or '%(other)s'")
+                % {"one": "lines", "other": "items"}
+            )
+
+    def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
+        """Answer for a batch by one query."""
+        counted = {
+            pk: {"lines": lines, "items": int(items)}
+            for pk, lines, items in tables.basket_lines()
+            .filter(basket_id__in={basket_of(one) for one in subjects}, quantity__gt=0)
+            .values_list("basket_id")
+            .annotate(lines=Count("pk"), items=Sum("quantity"))
+        }
+        verdicts = []
+        for one in subjects:
+            found = counted.get(basket_of(one), {"lines": 0, "items": 0})
+            compared = {**found, "comparison": self.comparison, "wanted": self.count, "of": self.of}
+            holds = comparisons.compare(found[self.of], self.comparison, self.count)
+            verdicts.append(Verdict(holds=holds, compared=compared))
+        return verdicts
+
+
+@conditions.register
+@dataclass(frozen=True, kw_only=True)
+class BasketContains(GoodsCondition):
+    """Whether certain goods are in the basket now."""
+
+    kind: ClassVar[str] = "basket_contains"
+    label: ClassVar[Any] = pgettext_lazy("triggers", "The basket contains")
+    about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
+
+    def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
+        """Answer for a batch in a constant number of queries."""
+        fitting = Counter(
+            tables.basket_lines()
+            .filter(
+                basket_id__in={basket_of(one) for one in subjects},
+                quantity__gt=0,
+                product_id__in=self.goods(),
+            )
+            .values_list("basket_id", flat=True)
+        )
+        return [
+            Verdict(
+                holds=fitting[basket_of(one)] > 0,
+                compared={**self.wanted(), "lines": fitting[basket_of(one)]},
+            )
+            for one in subjects
+        ]
