@@ -114,6 +114,17 @@ def _refusal(one: Routed, flow: Flow, definition: FlowDefinition, now: datetime)
             "too_old",
             {"happened_at": one.occurred_at, "now": now, "max_age": oldest},
         )
+    if one.event.is_timely and now - one.occurred_at > definition.max_lateness:
+        return _not_entered(
+            one,
+            flow,
+            "too_late",
+            {
+                "happened_at": one.occurred_at,
+                "now": now,
+                "max_lateness": definition.max_lateness,
+            },
+        )
     return None
 
 
