@@ -49,3 +49,9 @@ consent_changed = Signal()
 
 Arguments: `contact_id`, `channel`, `point_hash`, `topic`, `action`.
 """
+
+staff_notified = Signal()
+"""A contact came to a step that tells staff.
+
+Arguments: `enrollment_id`, `flow_id`, `contact_id`, `step_key`, `text` (which names no personal data).
+"""

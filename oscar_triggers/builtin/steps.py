@@ -1,4 +1,4 @@
-"""The steps that ship: Send, Wait, Branch and Exit."""
+"""The steps that every flow needs: Send, Wait, Branch and Exit."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ class Wait(Step):
     kind: ClassVar[str] = "wait"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait")
     icon: ClassVar[str] = "time"
+    is_wait: ClassVar[bool] = True
 
     duration: timedelta = option(
         label=pgettext_lazy("triggers", "How long"),
@@ -121,7 +122,9 @@ class Wait(Step):
     def _outcome(self, visit: StepVisit, now: datetime, *, still: bool) -> Outcome:
         start = now if still else visit.subject.clock_at
         end = start + self.duration
-        return Advance() if end <= now and not still else WaitUntil(moment=end)
+        if end > now or still:
+            return WaitUntil(moment=end)
+        return Advance(due_at=max(end, visit.due_at))
 
 
 @steps.register
