@@ -14,6 +14,7 @@ TAKE_OVER_FLOW = "wagtail_triggers.take_over_flowdraft"
 TAKE_OVER_TEMPLATE = "wagtail_triggers.take_over_templatedraft"
 SEND_TEST = "wagtail_triggers.send_test_templatedraft"
 VIEW_PERSONAL_DATA = "wagtail_triggers.view_personal_data"
+RESOLVE_MESSAGE = "wagtail_triggers.resolve_message"
 VIEW_MESSAGES = "oscar_triggers.view_message"
 
 #: Reads the message log, without addresses and without what was said to whom.
@@ -47,6 +48,7 @@ PUBLISHER = (
     TAKE_OVER_FLOW,
     TAKE_OVER_TEMPLATE,
     VIEW_PERSONAL_DATA,
+    RESOLVE_MESSAGE,
 )
 
 

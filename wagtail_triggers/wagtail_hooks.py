@@ -59,6 +59,7 @@ def register_permissions() -> QuerySet[Permission]:
             "view_flowdraft",
             "view_templatedraft",
             "view_personal_data",
+            "resolve_message",
             "pause_flowdraft",
             "take_over_flowdraft",
             "take_over_templatedraft",

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from oscar_triggers.models import Message
+from oscar_triggers.models import DispatchState, Message
 from tests.editor.conftest import make_flow, make_template, signed_in
 from wagtail_triggers import permissions
 
@@ -78,6 +78,7 @@ ACCESS: dict[str, set[str]] = {
     "wagtail_triggers:resume_flow": PUBLISHERS,
     "wagtail_triggers:rehearse_flow": PUBLISHERS,
     "wagtail_triggers:go_live_flow": PUBLISHERS,
+    "wagtail_triggers:resolve": PUBLISHERS,
     "wagtail_triggers:take_over_flow": PUBLISHERS,
     "wagtail_triggers:forecast_new": WRITERS,
     "wagtail_triggers:forecast": WRITERS,
@@ -128,7 +129,11 @@ def things(db: None, settings: Any) -> dict[str, Any]:
     """Return a template, a flow and a message."""
     template = make_template()
     flow = make_flow(publish=True)
-    return {FLOWS: flow, TEMPLATES: template, "message": _message()}
+    message = _message()
+    dispatch = message.dispatches.create(
+        channel="email", state=DispatchState.DEAD, due_at=message.due_at
+    )
+    return {FLOWS: flow, TEMPLATES: template, "message": message, "dispatch": dispatch}
 
 
 def _message() -> Message:
@@ -151,6 +156,8 @@ def address(name: str, things: dict[str, Any]) -> str:
     if namespace == "wagtail_triggers":
         if view == "message_html":
             return reverse(name, args=[things["message"].pk])
+        if view == "resolve":
+            return reverse(name, args=[things["dispatch"].pk, "drop"])
         if view.endswith("_flow"):
             return reverse(name, args=["left-basket"])
         if view.endswith("_template"):

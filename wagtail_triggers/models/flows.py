@@ -94,6 +94,7 @@ class FlowDraft(FlowRules, EngineDraft):
         permissions = [
             ("pause_flowdraft", "Can pause and resume flows"),
             ("take_over_flowdraft", "Can take flows over from files"),
+            ("resolve_message", "Can decide about messages in doubt, and send failed ones again"),
             ("view_personal_data", "Can see who messages went to and what they said"),
         ]
 

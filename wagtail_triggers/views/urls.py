@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import flows, letters, running
+from . import doubts, flows, letters, running
 
 app_name = "wagtail_triggers"
 
@@ -20,5 +20,6 @@ urlpatterns = [
     path("templates/<slug:key>/take-over/", letters.take_over, name="take_over_template"),
     path("test-letter/", letters.send_test, name="send_test_new"),
     path("test-letter/<str:pk>/", letters.send_test, name="send_test"),
+    path("tries/<int:pk>/<slug:verb>/", doubts.resolve, name="resolve"),
     path("messages/<int:pk>/html/", letters.message_html, name="message_html"),
 ]

@@ -10,6 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
@@ -18,6 +19,7 @@ from wagtail.admin.views.generic import IndexView, InspectView
 from wagtail.admin.viewsets.model import ModelViewSet
 
 from oscar_triggers import channels
+from oscar_triggers.engine.resolving import OPEN
 from oscar_triggers.models import (
     Decision,
     Dispatch,
@@ -29,7 +31,7 @@ from oscar_triggers.models import (
 )
 
 from ..conversation import address_of, enrollment_lines, letter_parts
-from ..permissions import VIEW_PERSONAL_DATA
+from ..permissions import RESOLVE_MESSAGE, VIEW_PERSONAL_DATA
 from ..wording import VERDICTS, about_in_words, compared_rows, in_words, rule_in_words
 
 
@@ -166,6 +168,7 @@ class MessageInspectView(InspectView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         message = self.object
         personal = self.request.user.has_perm(VIEW_PERSONAL_DATA)
+        may_resolve = self.request.user.has_perm(RESOLVE_MESSAGE)
         enrollments = list(
             Enrollment.objects.filter(message_items__message=message)
             .select_related("flow", "version")
@@ -180,6 +183,8 @@ class MessageInspectView(InspectView):
             contact=contact_label(message, personal=personal),
             about=about_in_words(message.about_type, message.about_id),
             letter=letter_parts(message, dispatches) if personal else None,
+            doubts=[one for one in dispatches if one.state in OPEN] if may_resolve else [],
+            is_late=timezone.now() > message.not_after,
             dispatches=[
                 (one, channel_label(one.channel), capfirst(in_words(one.reason)))
                 for one in dispatches

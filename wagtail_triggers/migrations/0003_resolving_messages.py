@@ -1,0 +1,26 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("wagtail_triggers", "0002_flow_rules"),
+    ]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="flowdraft",
+            options={
+                "permissions": [
+                    ("pause_flowdraft", "Can pause and resume flows"),
+                    ("take_over_flowdraft", "Can take flows over from files"),
+                    (
+                        "resolve_message",
+                        "Can decide about messages in doubt, and send failed ones again",
+                    ),
+                    ("view_personal_data", "Can see who messages went to and what they said"),
+                ],
+                "verbose_name": "flow",
+                "verbose_name_plural": "flows",
+            },
+        ),
+    ]
