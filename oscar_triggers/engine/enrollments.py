@@ -25,7 +25,7 @@ from ..models import (
 )
 from ..models.sql import database_for
 from ..snapshots import About, Subject
-from . import incentives, plans
+from . import bundling, incentives, plans
 from .decisions import Note, note_many
 
 logger = logging.getLogger(__name__)
@@ -203,11 +203,16 @@ def _by_reason(
 
 
 def cancel_messages(enrollment_ids: Sequence[int], reason: str, now: datetime) -> None:
-    """Cancel the messages of enrollments that were not handed over yet, and their promises."""
+    """Cancel the messages of enrollments that were not handed over yet, and their promises.
+
+    A message that speaks for others too goes on without them.
+    """
+    bundling.detach(enrollment_ids, now)
     planned = Message.objects.filter(
         items__enrollment_id__in=enrollment_ids, state=MessageState.PLANNED
     )
     cancel_planned(list(planned.values_list("pk", flat=True)), reason, now)
+    incentives.revoke_untold(enrollment_ids, now)
 
 
 def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> None:

@@ -1,13 +1,31 @@
-"""Incentives: what a message can promise personally, as a voucher; made once, revoked if unsent."""
+"""Incentives: what is promised to one person, as a voucher; made once, revoked if never told.
+
+A Send step promises in its message, a Voucher step to the enrollment, whose later messages name
+it. Over all flows a person gets one in OSCAR_TRIGGERS["INCENTIVE_EVERY"] (C25, W10).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from ..exceptions import Problem
+from ..models import VoucherGrant
 from ..registry import Registry
+
+#: Why a message or a step promises nothing.
+INCENTIVE_LIMIT = "incentive_limit"
+#: The incentive that Voucher steps grant.
+VOUCHER = "voucher"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limited:
+    """Nothing was granted, because the person was granted something not long ago."""
+
+    compared: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Incentive(Protocol):
@@ -19,12 +37,36 @@ class Incentive(Protocol):
 
     def grant(
         self, message_id: int, contact_id: int | None, options: Mapping[str, Any], now: datetime
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | Limited:
         """Make the grant of a message, or return the one it has; returns its merge values."""
+        ...
+
+    def grant_for_step(
+        self,
+        enrollment_id: int,
+        step_key: str,
+        pass_no: int,
+        contact_id: int,
+        options: Mapping[str, Any],
+        now: datetime,
+    ) -> VoucherGrant | Limited:
+        """Make the grant of an enrollment's coming to a step, or return the one it has."""
+        ...
+
+    def granted_to(self, enrollment_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the merge values of what steps granted, by enrollment; the newest counts."""
+        ...
+
+    def rehearse(self, options: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Return merge values as a grant would have them; nothing is made."""
         ...
 
     def revoke(self, message_ids: Sequence[int], now: datetime) -> None:
         """Take back the grants of messages that were never sent."""
+        ...
+
+    def revoke_untold(self, enrollment_ids: Sequence[int], now: datetime) -> None:
+        """Take back what steps granted to enrollments that ended before a message told of it."""
         ...
 
 
@@ -36,3 +78,34 @@ def revoke_all(message_ids: Sequence[int], now: datetime) -> None:
     if message_ids:
         for incentive in registry.values():
             incentive.revoke(message_ids, now)
+
+
+def revoke_untold(enrollment_ids: Sequence[int], now: datetime) -> None:
+    """Take back what Voucher steps granted to those who left before they were told of it."""
+    if enrollment_ids and VOUCHER in registry:
+        registry.get(VOUCHER).revoke_untold(enrollment_ids, now)
+
+
+def grant_for_step(
+    enrollment_id: int,
+    step_key: str,
+    pass_no: int,
+    contact_id: int,
+    options: Mapping[str, Any],
+    now: datetime,
+) -> VoucherGrant | None:
+    """Grant once for each coming of an enrollment to a step; None when the person had one lately.
+
+    Raises UnknownKind when no installed app brings vouchers.
+    """
+    granted = registry.get(VOUCHER).grant_for_step(
+        enrollment_id, step_key, pass_no, contact_id, options, now
+    )
+    return None if isinstance(granted, Limited) else granted
+
+
+def granted_to(enrollment_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+    """Return the merge values of the vouchers that steps granted, by enrollment."""
+    if not enrollment_ids or VOUCHER not in registry:
+        return {}
+    return registry.get(VOUCHER).granted_to(enrollment_ids)

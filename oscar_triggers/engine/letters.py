@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 from .. import channels
 from ..channels import Parcel
 from ..conf import SiteSettings, site_settings, triggers_settings
-from ..content import context, headers, links, rendering, targets, wire
+from ..content import context, headers, links, rendering, tags, targets, wire
 from ..content.letters import kept
 from ..content.values import to_json as values_to_json
 from ..models import Contact, Dispatch, Message, TemplateVersion
 from ..snapshots import Subject
-from . import incentives, tagging, templates
+from . import bundling, incentives, tagging, templates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,12 @@ class Composed:
 
 @dataclass(frozen=True, kw_only=True)
 class NothingToSay:
-    """There is nothing (any more) that the letter could be about."""
+    """There is nothing (any more) that the letter could be about, or to promise."""
 
     reason: str
+    #: Which rule spoke, and what it compared.
+    rule: str = "content"
+    compared: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Desk:
@@ -62,11 +65,14 @@ class Desk:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._versions: dict[tuple[int, str], TemplateVersion] = {}
+        #: What Voucher steps granted, by enrollment.
+        self._granted: Mapping[int, Mapping[str, Any]] = {}
 
     def compose_many(self, jobs: Sequence[Job]) -> list[Composed | NothingToSay]:
         """Compose a batch, in its order; the shop is asked once for all of them."""
         asked = [subject for job in jobs for subject in (job.subject, *job.others)]
         given = iter(zip(asked, context.provide_many(asked, self.now), strict=True))
+        self._granted = incentives.granted_to([one.enrollment_id for one in asked])
         return [
             self.compose(job, [next(given) for _subject in (job.subject, *job.others)])
             for job in jobs
@@ -84,12 +90,21 @@ class Desk:
         assert template_id is not None
         version = self.version(template_id, job.contact.language)
         site = site_settings(job.subject.site_id)
+        promised = self._promised(job, subject)
+        if isinstance(promised, NothingToSay):
+            return promised
         values = {
             **context.merge(given.values, _common_values(job.message, job.contact, site)),
-            **self._promised(job),
-            "items": [dict(one.values) for _subject, one in saying],
+            **promised,
         }
-        return self._fill(job, version, values, given.observed, site)
+        if bundling.OPTION in job.message.options:
+            values[tags.ITEMS] = [dict(one.values) for _subject, one in saying]
+        composed = self._fill(job, version, values, given.observed, site)
+        return replace(
+            composed,
+            subject=subject,
+            others=tuple((other, one.observed) for other, one in others),
+        )
 
     def version(self, template_id: int, language: str) -> TemplateVersion:
         """Return the live text of a template in a language, looked up once a batch."""
@@ -98,12 +113,21 @@ class Desk:
             self._versions[key] = templates.live_by_id(template_id, language)
         return self._versions[key]
 
-    def _promised(self, job: Job) -> Mapping[str, Any]:
+    def _promised(self, job: Job, subject: Subject) -> Mapping[str, Any] | NothingToSay:
         promised: dict[str, Any] = {}
+        if subject.enrollment_id in self._granted:
+            promised[incentives.VOUCHER] = self._granted[subject.enrollment_id]
         for name, incentive in incentives.registry.items():
             options = job.message.options.get(name)
-            if options:
-                promised[name] = incentive.grant(job.message.pk, job.contact.pk, options, self.now)
+            if options and (job.message.is_shadow or subject.is_shadow):
+                promised[name] = incentive.rehearse(options, self.now)
+            elif options:
+                granted = incentive.grant(job.message.pk, job.contact.pk, options, self.now)
+                if isinstance(granted, incentives.Limited):
+                    return NothingToSay(
+                        reason=incentives.INCENTIVE_LIMIT, rule=name, compared=granted.compared
+                    )
+                promised[name] = granted
         return promised
 
     def _fill(
@@ -157,6 +181,7 @@ class Desk:
             template_version_id=version.pk,
             payload={"values": values_to_json(values), "time_zone": time_zone},
             observed=observed,
+            subject=job.subject,
         )
 
 

@@ -269,9 +269,9 @@ def _nothing_to_say(case: _Case, composed: letters.NothingToSay, now: datetime) 
         case.row,
         DispatchState.SKIPPED,
         now,
-        rule="content",
+        rule=composed.rule,
         reason=composed.reason,
-        compared={"about": str(case.subject.about)},
+        compared={"about": str(case.subject.about), **composed.compared},
     )
 
 

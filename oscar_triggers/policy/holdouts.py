@@ -13,7 +13,7 @@ from ..models.sql import insert_or_ignore
 
 HOLDOUT = "holdout"
 HELD = "held"
-WRITTEN_TO = "written_to"
+WRITTEN_TO = "in"
 
 #: Shares are drawn in hundredths of a percent.
 _LOTS = 10_000

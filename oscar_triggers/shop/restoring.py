@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import Q
 from oscar.apps.basket.signals import voucher_addition
 from oscar.core.loading import get_class
 
@@ -199,10 +200,15 @@ def _quantity_there(basket: Any, product: Any, info: Any, options: list[dict[str
 
 
 def _attach_voucher(request: Any, basket: Any, message: Message) -> None:
-    """Attach the voucher that this very message promised, as Oscar's own view would."""
-    grant = VoucherGrant.objects.filter(
-        message_id=message.pk, voucher_id__isnull=False, revoked_at=None
-    ).first()
+    """Attach the voucher that this very message promised or told of, as Oscar's own view would."""
+    told = Q(message_id=message.pk) | Q(
+        message=None, enrollment__message_items__message_id=message.pk
+    )
+    grant = (
+        VoucherGrant.objects.filter(told, voucher_id__isnull=False, revoked_at=None)
+        .order_by("-created_at", "-pk")
+        .first()
+    )
     if grant is None or not basket.can_be_edited:
         return
     voucher = tables.rows("voucher", "Voucher").filter(pk=grant.voucher_id).first()

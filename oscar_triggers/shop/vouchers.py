@@ -1,4 +1,4 @@
-"""Personal vouchers: one grant for each message, single-use, expiring, revoked if never sent."""
+"""Personal vouchers: one grant for each message or step, single-use, expiring, revoked if untold."""
 
 from __future__ import annotations
 
@@ -11,14 +11,25 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import translation
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
 
+from ..conf import triggers_settings
 from ..engine import incentives
+from ..engine.incentives import Limited
 from ..exceptions import Problem
 from ..kinds import parse_duration
-from ..models import DispatchState, Message, VoucherGrant
+from ..models import (
+    Contact,
+    DispatchState,
+    EnrollmentState,
+    Message,
+    MessageItem,
+    MessageState,
+    VoucherGrant,
+)
 from ..models.sql import database_for, insert_or_ignore
 from . import tables
 
@@ -81,18 +92,57 @@ class PersonalVoucher:
 
     def grant(
         self, message_id: int, contact_id: int | None, options: Mapping[str, Any], now: datetime
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | Limited:
         """Make the grant of a message, or return the one it has, as merge values."""
         wanted = VoucherOptions.read(options)
-        grant = grant_for_message(
-            message_id, percent=wanted.percent, valid=wanted.valid, now=now, contact_id=contact_id
+        grant = _grant({"message_id": message_id}, wanted, contact_id, now)
+        if isinstance(grant, Limited):
+            return grant
+        return _values(grant.code, wanted.percent, grant.expires_at)
+
+    def grant_for_step(
+        self,
+        enrollment_id: int,
+        step_key: str,
+        pass_no: int,
+        contact_id: int,
+        options: Mapping[str, Any],
+        now: datetime,
+    ) -> VoucherGrant | Limited:
+        """Make the grant of an enrollment's coming to a Voucher step, or return the one it has."""
+        place = {"enrollment_id": enrollment_id, "step_key": step_key, "pass_no": pass_no}
+        return _grant(place, VoucherOptions.read(options), contact_id, now)
+
+    def granted_to(self, enrollment_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the merge values of what steps granted, by enrollment; the newest counts."""
+        grants = list(
+            VoucherGrant.objects.filter(
+                enrollment_id__in=enrollment_ids, voucher_id__isnull=False, revoked_at=None
+            ).order_by("created_at", "pk")
+        )
+        if not grants:
+            return {}
+        percents = dict(
+            tables.rows("voucher", "Voucher")
+            .filter(pk__in=[grant.voucher_id for grant in grants])
+            .values_list("pk", "offers__benefit__value")
         )
         return {
-            "code": grant.code,
-            "percent": _plain(wanted.percent),
-            "amount": f"{_plain(wanted.percent)}%",
-            "expires": grant.expires_at,
+            grant.enrollment_id: _values(
+                grant.code, percents.get(grant.voucher_id) or Decimal(0), grant.expires_at
+            )
+            for grant in grants
+            if grant.enrollment_id is not None
         }
+
+    def rehearse(self, options: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Return merge values with a code that no voucher has."""
+        wanted = VoucherOptions.read(options)
+        return _values(new_code(), wanted.percent, now + wanted.valid)
+
+    def revoke_untold(self, enrollment_ids: Sequence[int], now: datetime) -> None:
+        """Take back what steps granted to enrollments that ended before a message told of it."""
+        revoke_untold(enrollment_ids, now)
 
     def revoke(self, message_ids: Sequence[int], now: datetime) -> None:
         """Take back the vouchers of messages that were never sent and never used."""
@@ -113,29 +163,95 @@ def grant_for_message(
     now: datetime,
     contact_id: int | None = None,
 ) -> VoucherGrant:
-    """Return the one voucher of a message; two workers at once get the same one."""
+    """Return the one voucher of a message; two workers at once get the same one.
+
+    Staff may grant more often than flows do: without a contact, nothing is counted.
+    """
+    granted = _grant(
+        {"message_id": message_id}, VoucherOptions(percent=percent, valid=valid), contact_id, now
+    )
+    if isinstance(granted, Limited):
+        raise ValueError(
+            f"Contact {contact_id} was granted a voucher lately (OSCAR_TRIGGERS"
+            "['INCENTIVE_EVERY']); grant it without a contact to grant it all the same."
+        )
+    return granted
+
+
+def _grant(
+    place: Mapping[str, Any], wanted: VoucherOptions, contact_id: int | None, now: datetime
+) -> VoucherGrant | Limited:
+    """Make the one grant of a message or of a coming to a step, unless there was one lately."""
     with transaction.atomic(using=database_for(VoucherGrant)):
-        insert_or_ignore(
+        # Written before anything is read: SQLite's writers are one after the other from here on.
+        made = insert_or_ignore(
             VoucherGrant,
             [
                 {
-                    "message_id": message_id,
+                    **place,
                     "contact_id": contact_id,
                     "code": new_code(),
-                    "expires_at": now + valid,
+                    "expires_at": now + wanted.valid,
                     "created_at": now,
                 }
             ],
-            conflict="message",
+            conflict=(),
         )
-        grant = VoucherGrant.objects.select_for_update().get(message_id=message_id)
-        if grant.voucher_id is None:
-            if grant.revoked_at is not None:
-                grant.code, grant.revoked_at = new_code(), None
-                grant.expires_at = now + valid
-            grant.voucher_id = _make_voucher(grant, percent, now).pk
-            grant.save()
+        _one_at_a_time(contact_id)
+        grant = VoucherGrant.objects.select_for_update().get(**place)
+        if grant.voucher_id is not None:
+            return grant
+        limited = _granted_lately(grant, now)
+        if limited is not None:
+            if made:
+                grant.delete()
+            return limited
+        if grant.revoked_at is not None:
+            grant.code, grant.revoked_at = new_code(), None
+            grant.created_at, grant.expires_at = now, now + wanted.valid
+        grant.voucher_id = _make_voucher(grant, wanted.percent, now).pk
+        grant.save()
         return grant
+
+
+def _one_at_a_time(contact_id: int | None) -> None:
+    """Let two workers that grant to one person wait for each other.
+
+    The key itself is not locked: grants that were just inserted refer to it.
+    """
+    if contact_id is not None and triggers_settings().incentive_every is not None:
+        list(Contact.objects.select_for_update(no_key=True).filter(pk=contact_id).values_list("pk"))
+
+
+def _granted_lately(grant: VoucherGrant, now: datetime) -> Limited | None:
+    every = triggers_settings().incentive_every
+    if every is None or grant.contact_id is None:
+        return None
+    last = (
+        VoucherGrant.objects.filter(
+            contact_id=grant.contact_id,
+            created_at__gt=now - every,
+            voucher_id__isnull=False,
+            revoked_at=None,
+        )
+        .exclude(pk=grant.pk)
+        .order_by("created_at")
+        .last()
+    )
+    if last is None:
+        return None
+    return Limited(
+        compared={"granted_at": last.created_at, "every": every, "until": last.created_at + every}
+    )
+
+
+def _values(code: str, percent: Decimal, expires_at: datetime) -> dict[str, Any]:
+    return {
+        "code": code,
+        "percent": _plain(percent),
+        "amount": f"{_plain(percent)}%",
+        "expires": expires_at,
+    }
 
 
 def revoke(message_ids: Sequence[int], now: datetime) -> None:
@@ -146,11 +262,33 @@ def revoke(message_ids: Sequence[int], now: datetime) -> None:
         for grant in VoucherGrant.objects.filter(
             message_id__in=message_ids, revoked_at=None
         ).exclude(message_id__in=left):
-            unused = tables.rows("voucher", "Voucher").filter(
-                pk=grant.voucher_id, applications__isnull=True
-            )
-            unused.delete()
-            VoucherGrant.objects.filter(pk=grant.pk).update(voucher_id=None, revoked_at=now)
+            _take_back(grant, now)
+
+
+def revoke_untold(enrollment_ids: Sequence[int], now: datetime) -> None:
+    """Delete what Voucher steps granted to those who left before a message could tell of it."""
+    told = (MessageState.PLANNED, MessageState.SENT, MessageState.UNKNOWN)
+    may_tell = MessageItem.objects.filter(
+        enrollment=OuterRef("enrollment"),
+        message__planned_at__gte=OuterRef("created_at"),
+        message__state__in=told,
+    )
+    with transaction.atomic(using=database_for(VoucherGrant)):
+        for grant in VoucherGrant.objects.filter(
+            ~Exists(may_tell),
+            enrollment_id__in=enrollment_ids,
+            enrollment__state=EnrollmentState.ENDED,
+            revoked_at=None,
+        ):
+            _take_back(grant, now)
+
+
+def _take_back(grant: VoucherGrant, now: datetime) -> None:
+    unused = tables.rows("voucher", "Voucher").filter(
+        pk=grant.voucher_id, applications__isnull=True
+    )
+    unused.delete()
+    VoucherGrant.objects.filter(pk=grant.pk).update(voucher_id=None, revoked_at=now)
 
 
 def free_other_baskets(order_numbers: Sequence[str]) -> int:

@@ -328,9 +328,9 @@ def test_half_of_the_people_are_held_and_stay_held(
     assert 900 < arms.count("held") < 1_100
     flow = publish_flow(SEND).flow
     none = holdouts.Draw(flow_id=flow.pk, contact_id=agreed, percent=0)
-    assert holdouts.arms_of([none], now)[flow.pk, agreed] == "written_to"
+    assert holdouts.arms_of([none], now)[flow.pk, agreed] == "in"
     all_ = holdouts.Draw(flow_id=flow.pk, contact_id=agreed, percent=100)
-    assert holdouts.arms_of([all_], now)[flow.pk, agreed] == "written_to"
+    assert holdouts.arms_of([all_], now)[flow.pk, agreed] == "in"
 
 
 def test_who_is_held_gets_no_letter_and_a_reason(

@@ -1,0 +1,201 @@
+"""A person gets one voucher in a while, from whichever flow, and never twice at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+from oscar.core.loading import get_model
+
+from oscar_triggers.engine import enrollments, incentives
+from oscar_triggers.models import (
+    Decision,
+    Enrollment,
+    ExitReason,
+    Message,
+    MessageState,
+    VoucherGrant,
+)
+from tests.engine.conftest import (  # noqa: F401 - fixtures of the engine's gift cards
+    agreed,
+    expire,
+    now,
+    person,
+    publish_flow,
+    publish_letter,
+    tick,
+    wait,
+)
+
+TEN = {"percent": 10, "valid": "2d"}
+PROMISE = {"key": "letter", "kind": "send", "options": {"template": "card", "voucher": TEN}}
+LETTER = """<mjml><mj-body><mj-section><mj-column>
+<mj-text>Yours: {{ voucher.code }}, {{ voucher.amount }}.</mj-text>
+<mj-text><a href="{{ links.unsubscribe }}">Unsubscribe</a> {{ shop.postal_address }}</mj-text>
+</mj-column></mj-section></mj-body></mjml>"""
+OPTIONS = {"percent": 10, "valid": "2d"}
+
+
+@pytest.fixture
+def every_month(settings: Any) -> None:
+    """Let a person get one voucher in thirty days."""
+    settings.OSCAR_TRIGGERS = {
+        **settings.OSCAR_TRIGGERS,
+        "INCENTIVE_EVERY": timedelta(days=30),
+    }
+
+
+def vouchers() -> Any:
+    """Return Oscar's vouchers."""
+    return get_model("voucher", "Voucher").objects
+
+
+def test_the_second_promise_of_a_month_is_not_made(
+    every_month: None,
+    publish_flow: Callable[..., Any],  # noqa: F811
+    agreed: int,  # noqa: F811
+    expire: Callable[..., None],  # noqa: F811
+    tick: Callable[..., Any],  # noqa: F811
+    now: datetime,  # noqa: F811
+) -> None:
+    publish_flow(PROMISE, key="first")
+    publish_flow(PROMISE, key="second")
+    expire()
+    tick(now)
+    assert len(mail.outbox) == 1
+    skipped = Message.objects.get(state=MessageState.SKIPPED)
+    assert skipped.reason == "incentive_limit"
+    decision = Decision.objects.get(message=skipped, rule="voucher")
+    assert {"granted_at", "every", "until"} <= set(decision.compared)
+    assert vouchers().count() == 1
+    expire(card="8", at=now + timedelta(days=31))
+    tick(now + timedelta(days=31))
+    assert vouchers().count() == 2
+
+
+def test_a_voucher_that_was_taken_back_does_not_count(
+    every_month: None,
+    publish_flow: Callable[..., Any],  # noqa: F811
+    agreed: int,  # noqa: F811
+    expire: Callable[..., None],  # noqa: F811
+    tick: Callable[..., Any],  # noqa: F811
+    now: datetime,  # noqa: F811
+) -> None:
+    publish_flow(PROMISE)
+    expire()
+    tick(now)
+    VoucherGrant.objects.update(voucher_id=None, revoked_at=now)
+    expire(card="8")
+    tick(now + timedelta(seconds=10))
+    assert len(mail.outbox) == 2
+
+
+@pytest.fixture
+def enrollment(
+    publish_flow: Callable[..., Any],  # noqa: F811
+    agreed: int,  # noqa: F811
+    expire: Callable[..., None],  # noqa: F811
+    tick: Callable[..., Any],  # noqa: F811
+    now: datetime,  # noqa: F811
+) -> Enrollment:
+    """Let Anna stand in a flow that waits."""
+    publish_flow(wait("wait", "10d"))
+    expire()
+    tick(now)
+    return Enrollment.objects.get()
+
+
+def grant(enrollment: Enrollment, now: datetime, step: str = "gift") -> VoucherGrant | None:  # noqa: F811
+    """Grant at a Voucher step."""
+    return incentives.grant_for_step(enrollment.pk, step, 0, enrollment.contact_id, OPTIONS, now)
+
+
+def test_a_step_grants_once_for_each_coming_to_it(
+    every_month: None,
+    enrollment: Enrollment,
+    now: datetime,  # noqa: F811
+) -> None:
+    first, again = grant(enrollment, now), grant(enrollment, now)
+    assert first is not None
+    assert again is not None
+    assert first.pk == again.pk
+    assert grant(enrollment, now, step="another") is None
+    assert VoucherGrant.objects.count() == 1
+    assert vouchers().count() == 1
+
+
+def test_letters_after_the_step_name_its_voucher(
+    every_month: None,
+    publish_flow: Callable[..., Any],  # noqa: F811
+    publish_letter: Callable[..., Any],  # noqa: F811
+    agreed: int,  # noqa: F811
+    expire: Callable[..., None],  # noqa: F811
+    tick: Callable[..., Any],  # noqa: F811
+    now: datetime,  # noqa: F811
+) -> None:
+    publish_flow(
+        wait("wait", "1d"), {"key": "letter", "kind": "send", "options": {"template": "card"}}
+    )
+    publish_letter(body=LETTER)
+    expire()
+    tick(now)
+    made = grant(Enrollment.objects.get(), now)
+    assert made is not None
+    tick(now + timedelta(days=1, minutes=1))
+    [letter] = mail.outbox
+    assert f"Yours: {made.code}, 10%." in letter.body
+
+
+def test_who_leaves_before_a_letter_told_of_it_keeps_no_voucher(
+    enrollment: Enrollment,
+    now: datetime,  # noqa: F811
+) -> None:
+    grant(enrollment, now)
+    enrollments.exit_many([enrollment.pk], ExitReason.GOAL, now)
+    assert vouchers().count() == 0
+    assert VoucherGrant.objects.get().revoked_at is not None
+
+
+def test_a_rehearsal_makes_no_voucher(
+    publish_flow: Callable[..., Any],  # noqa: F811
+    publish_letter: Callable[..., Any],  # noqa: F811
+    agreed: int,  # noqa: F811
+    expire: Callable[..., None],  # noqa: F811
+    tick: Callable[..., Any],  # noqa: F811
+    now: datetime,  # noqa: F811
+) -> None:
+    flow = publish_flow(PROMISE).flow
+    publish_letter(body=LETTER)
+    flow.state = "shadow"
+    flow.save(update_fields=["state"])
+    expire()
+    tick(now)
+    message = Message.objects.get()
+    assert message.state == MessageState.SHADOWED
+    assert message.payload is not None
+    assert message.payload["values"]["voucher"]["amount"] == "10%"
+    assert vouchers().count() == 0
+    assert not VoucherGrant.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_grant_to_one_person_at_once_grant_one(
+    every_month: None,
+    enrollment: Enrollment,
+    now: datetime,  # noqa: F811
+) -> None:
+    def work(step: str) -> VoucherGrant | None:
+        try:
+            return grant(enrollment, now, step)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        granted = list(pool.map(work, ["a", "b", "c", "d"]))
+    assert sum(one is not None for one in granted) == 1
+    assert vouchers().count() == 1
