@@ -15,7 +15,7 @@ POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BREAK ?=
 ARGS ?=
 
-.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format messages docs ci smoke-next clean
+.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format messages docs ci smoke-next storm clean
 
 help: ## Show this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ docs: $(VENV)/.installed-dev ## Build the documentation; every warning is an err
 
 smoke-next: ## A smoke test on Python 3.13 with the newest Django
 	@CI=$(CI) bash sandbox/smoke_next.sh
+
+storm: $(VENV)/.installed-dev ## Kill everything in full; writes docs/trust.md (ARGS="--only kills")
+	@$(PY) -m tests.storm.full $(ARGS)
 
 ci: lint docs smoke-next test-postgres test-sqlite ## Everything, as the CI runs it
 

@@ -81,7 +81,8 @@ def mountain(given: argparse.Namespace, template: Path, folder: Path) -> Figures
     """Send receipts past a mountain of promotions."""
     from tests.storm.queues import KNOBS, pass_a_mountain
 
-    with grounds.ground(template, folder, triggers=KNOBS) as ground:
+    # Slow enough that the mountain stands until the last receipt.
+    with grounds.ground(template, folder, delay=given.delay, triggers=KNOBS) as ground:
         return pass_a_mountain(ground, given.messages, 20 if given.messages < 50_000 else 60)
 
 

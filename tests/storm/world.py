@@ -122,14 +122,14 @@ def plan_cards(count: int) -> None:
 # ── Baskets ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def leave_baskets(count: int) -> list[Any]:
+def leave_baskets(count: int, *, products: int = 12) -> list[Any]:
     """Let customers, who agreed to letters, leave a basket each two hours ago; return them."""
     # Several: an open checkout keeps the stock record of its product locked.
-    products = [
+    goods = [
         make_product(f"Enamel mug {n}", price=Decimal("12.50"), num_in_stock=count)
-        for n in range(12)
+        for n in range(products)
     ]
-    stocks = [product.stockrecords.get() for product in products]
+    stocks = [product.stockrecords.get() for product in goods]
     users = get_user_model().objects.bulk_create(
         get_user_model()(username=f"member-{n}", email=f"member-{n}@example.com", first_name="Anna")
         for n in range(count)
@@ -158,11 +158,11 @@ def leave_baskets(count: int) -> list[Any]:
     return baskets
 
 
-def plan_basket_letters(count: int) -> list[Any]:
+def plan_basket_letters(count: int, *, products: int = 12) -> list[Any]:
     """Bring the first shipped letter about left baskets to where it is due; return the baskets."""
     call_command("triggers_publish", "presets", stdout=io.StringIO())
     Flow.objects.update(active_since=timezone.now() - timedelta(days=1))
-    baskets = leave_baskets(count)
+    baskets = leave_baskets(count, products=products)
     clockwork.tick(timezone.now() + timedelta(seconds=1), send=False)
     planned = Dispatch.objects.filter(state=DispatchState.PLANNED).count()
     assert planned == count, f"{planned} of {count} letters are due"

@@ -1,8 +1,9 @@
-"""A checkout in a process of its own: it commits each order at the moment it is told.
+"""Shoppers and staff in a process of their own: each deed is committed at the moment it is told.
 
-Reads the customers from a JSON file, says `ready N` when order N is written and not committed,
-waits for `N MOMENT` on standard input (CLOCK_MONOTONIC, which all processes share), commits then,
-and says `done N BEFORE AFTER` by the database's clock.
+A deed is an order, an unsubscription, a price rise, or the last piece sold elsewhere. Reads the
+kind of deed and the customers from a JSON file, says `ready N` when deed N is written and not
+committed, waits for `N MOMENT` on standard input (CLOCK_MONOTONIC, which all processes share),
+commits then, and says `done N BEFORE AFTER` by the database's clock.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from typing import Any
 
 import django
 
-#: Orders that are written ahead, each in a transaction of its own.
+#: Deeds that are written ahead, each in a transaction of its own.
 _OPEN_AT_ONCE = 6
 
 
-class Checkout:
-    """Writes orders ahead and commits each when its moment has come."""
+class Doer:
+    """Writes deeds ahead and commits each when its moment has come."""
 
-    def __init__(self, customers: list[dict[str, Any]]) -> None:
+    def __init__(self, kind: str, customers: list[dict[str, Any]]) -> None:
+        self.do = DEEDS[kind]
         self.customers = customers
         self.moments: dict[int, float] = {}
         self.told = threading.Condition()
@@ -34,7 +36,7 @@ class Checkout:
 
     def run(self) -> None:
         """Serve until standard input ends."""
-        pens = [threading.Thread(target=self._write_orders) for _ in range(_OPEN_AT_ONCE)]
+        pens = [threading.Thread(target=self._write_deeds) for _ in range(_OPEN_AT_ONCE)]
         for pen in pens:
             pen.start()
         for line in sys.stdin:
@@ -48,24 +50,24 @@ class Checkout:
         for pen in pens:
             pen.join()
 
-    def _write_orders(self) -> None:
+    def _write_deeds(self) -> None:
         from django.db import connection
 
         while True:
             with self._lock:
                 number, self.next = self.next, self.next + 1
-            if number >= len(self.customers) or not self._order(number):
+            if number >= len(self.customers) or not self._write(number):
                 connection.close()
                 return
 
-    def _order(self, number: int) -> bool:
+    def _write(self, number: int) -> bool:
         from django.db import transaction
 
         clock: dict[str, float] = {}
         with transaction.atomic():
             # The first of the callbacks: it runs before anything else that waits for the commit.
             transaction.on_commit(lambda: clock.update(after=database_clock()))
-            place(number, self.customers[number])
+            self.do(number, self.customers[number])
             self._say(f"ready {number}")
             with self.told:
                 self.told.wait_for(lambda: self.closed or number in self.moments)
@@ -121,6 +123,52 @@ def place(number: int, customer: dict[str, Any]) -> None:
     )
 
 
+def unsubscribe(number: int, customer: dict[str, Any]) -> None:
+    """Write the withdrawal, and not what follows from it: the mark must see it by itself."""
+    from django.utils import timezone
+
+    from oscar_triggers.models import ALL_TOPICS, ConsentAction, point_hash
+    from oscar_triggers.policy import consent
+    from oscar_triggers.policy.points import EMAIL
+
+    now = timezone.now()
+    withdrawal = consent.Line(
+        channel=EMAIL,
+        point_hash=point_hash(EMAIL, customer["email"]),
+        topic=ALL_TOPICS,
+        action=ConsentAction.WITHDRAW,
+        source="storm",
+        occurred_at=now,
+    )
+    assert consent.write_many([withdrawal], now) == 1
+
+
+def raise_price(number: int, customer: dict[str, Any]) -> None:
+    """Raise the price of what lies in the basket."""
+    _stock_of(customer).update(price=Decimal("19.90"))
+
+
+def sell_out(number: int, customer: dict[str, Any]) -> None:
+    """Sell the last piece of what lies in the basket to somebody else."""
+    _stock_of(customer).update(num_in_stock=0)
+
+
+def _stock_of(customer: dict[str, Any]) -> Any:
+    from oscar.core.loading import get_model
+
+    found = get_model("partner", "StockRecord").objects.filter(pk=customer["stock_record"])
+    assert found.count() == 1
+    return found
+
+
+DEEDS = {
+    "order": place,
+    "unsubscribe": unsubscribe,
+    "price_rise": raise_price,
+    "stock_out": sell_out,
+}
+
 if __name__ == "__main__":
     django.setup()
-    Checkout(json.loads(Path(sys.argv[1]).read_text())).run()
+    told = json.loads(Path(sys.argv[1]).read_text())
+    Doer(told["kind"], told["customers"]).run()
