@@ -1,6 +1,42 @@
 """What other apps may listen to; all but one are sent after the commit, with send_robust."""
 
-from django.dispatch import Signal
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django import dispatch
+
+_muted: ContextVar[bool] = ContextVar("oscar_triggers_signals_muted", default=False)
+
+
+class Signal(dispatch.Signal):
+    """A signal that is not sent while something is only simulated."""
+
+    def has_listeners(self, sender: Any = None) -> bool:
+        """Say whether anybody would hear it now."""
+        return not _muted.get() and super().has_listeners(sender)
+
+    def send(self, sender: Any, **named: Any) -> list[Any]:
+        """Send it, unless signals are muted."""
+        return [] if _muted.get() else super().send(sender, **named)
+
+    def send_robust(self, sender: Any, **named: Any) -> list[Any]:
+        """Send it and keep what receivers raise, unless signals are muted."""
+        return [] if _muted.get() else super().send_robust(sender, **named)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Let nobody hear the signals that are sent inside the block, as in a simulation."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
+
 
 event_recorded = Signal()
 """An event was written to the journal. Arguments: `kind`, `dedup_key`."""

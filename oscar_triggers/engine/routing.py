@@ -74,6 +74,11 @@ def _route_alone(entry: JournalEntry, now: datetime) -> None:
         )
 
 
+def route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
+    """Route just these entries and raise what fails; a simulation plays one act by it."""
+    _route_entries(entries, now)
+
+
 def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
     with transaction.atomic(using=database_for(JournalEntry)):
         readable: list[tuple[JournalEntry, Event]] = []
