@@ -20,14 +20,17 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 
+from .builtin import anymail
 from .conf import TriggersSettings, site_settings, triggers_settings
 from .content import links
+from .engine import alarms, catches, pruning
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
 
 TAG = "oscar_triggers"
 _SMTP = "django.core.mail.backends.smtp."
 _CONSENT_TOPIC_LENGTH = 60
+_SHORTEST_TOKEN = 20
 
 
 @register(TAG)
@@ -43,7 +46,75 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
                 id="oscar_triggers.E001",
             )
         ]
-    return [*_addresses(general), *_topics(general), *_postal_address(general), *_senders(general)]
+    return [
+        *_addresses(general),
+        *_topics(general),
+        *_postal_address(general),
+        *_senders(general),
+        *_safety(general),
+    ]
+
+
+def _safety(general: TriggersSettings) -> Iterator[CheckMessage]:
+    if not general.environment:
+        yield django_checks.Info(
+            "OSCAR_TRIGGERS['ENVIRONMENT'] is not set: a copy of this database that is started "
+            "elsewhere is known by BASE_URL and HOST alone.",
+            hint="Call it 'production' here, 'staging' there, then run 'manage.py triggers_adopt'.",
+            id="oscar_triggers.I050",
+        )
+    try:
+        kept = catches.current()
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"{error}", hint="Until then nothing is sent to anybody.", id="oscar_triggers.E051"
+        )
+    else:
+        yield from _caught(kept)
+    if not general.sending:
+        yield django_checks.Warning(
+            "OSCAR_TRIGGERS['SENDING'] is False: nothing is sent.",
+            hint="Set it to True, or remove it.",
+            id="oscar_triggers.W053",
+        )
+    for problem in alarms.route_problems():
+        yield django_checks.Info(
+            f"OSCAR_TRIGGERS['ALARMS'] reaches nobody by {problem}",
+            hint="Alarms stand in the log and in the doctor all the same.",
+            id="oscar_triggers.I054",
+        )
+    if general.health_token and len(general.health_token) < _SHORTEST_TOKEN:
+        yield django_checks.Warning(
+            "OSCAR_TRIGGERS['HEALTH_TOKEN'] is short enough to be guessed.",
+            hint="python -c 'import secrets; print(secrets.token_urlsafe())' makes a good one.",
+            id="oscar_triggers.W055",
+        )
+    try:
+        pruning.lengths()
+    except ImproperlyConfigured as error:
+        yield Error(f"{error}", hint="Until then nothing is pruned.", id="oscar_triggers.E056")
+
+
+def _caught(kept: catches.Catches) -> Iterator[CheckMessage]:
+    if kept.redirects is not None:
+        yield django_checks.Warning(
+            "OSCAR_TRIGGERS['REDIRECT_ALL_TO'] is on: no message reaches a customer.",
+            hint="Remove it where customers are to be written to.",
+            id="oscar_triggers.W052",
+        )
+        strangers = [name for name, point in kept.redirects.items() if not kept.lets(name, point)]
+        if strangers:
+            yield django_checks.Warning(
+                f"REDIRECT_ALL_TO and ONLY_TO together let nothing out by {', '.join(strangers)}.",
+                hint="Name the redirect in ONLY_TO, too.",
+                id="oscar_triggers.W052",
+            )
+    elif kept.has_list:
+        yield django_checks.Warning(
+            "OSCAR_TRIGGERS['ONLY_TO'] is on: nobody gets anything but who is named there.",
+            hint="Remove it where customers are to be written to.",
+            id="oscar_triggers.W052",
+        )
 
 
 def _addresses(general: TriggersSettings) -> Iterator[CheckMessage]:
@@ -248,6 +319,24 @@ def check_shop(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(TAG)
+def check_webhooks(**kwargs: Any) -> list[CheckMessage]:
+    """Check that not everybody can report what became of letters."""
+    if not anymail.webhooks_are_open():
+        return []
+    return [
+        django_checks.Warning(
+            "Anymail's webhooks are mounted and ANYMAIL['WEBHOOK_SECRET'] is not set: whoever "
+            "finds the address can have customers suppressed.",
+            hint=(
+                "Set it to 'name:long-random-text' and write it into the address that the "
+                "provider calls. Silence this where the provider signs its reports."
+            ),
+            id="oscar_triggers.W060",
+        )
+    ]
 
 
 @register(TAG)

@@ -239,30 +239,27 @@ def unread_events(now: datetime) -> None:
 def dead_letters(now: datetime) -> None:
     """Tell when many messages of the last hour failed."""
     settled = Dispatch.objects.filter(settled_at__gt=now - timedelta(hours=1), settled_at__lte=now)
-    found = settled.aggregate(
-        dead=Count("pk", filter=Q(state=DispatchState.DEAD)),
-        sent=Count("pk", filter=Q(state=DispatchState.SENT)),
-    )
-    is_bad = (
-        found["dead"] >= MOST_DEAD and found["dead"] > (found["dead"] + found["sent"]) * DEAD_SHARE
-    )
+    dead = settled.filter(state=DispatchState.DEAD).count()
+    if dead >= MOST_DEAD:
+        sent = settled.filter(state=DispatchState.SENT).count()
+        dead = dead if dead > (dead + sent) * DEAD_SHARE else 0
+    else:
+        dead = 0
     _tell_if(
-        found["dead"] if is_bad else 0,
+        dead,
         "dead",
         npgettext(
             "triggers",
             "%(count)s message failed for good in the last hour.",
             "%(count)s messages failed for good in the last hour.",
-            found["dead"],
+            dead,
         ),
         pgettext("triggers", "manage.py triggers_resolve list --state dead shows why."),
         now,
     )
 
 
-def _tell_if(
-    count: int, key: str, text: str, advice: str, now: datetime, **values: object
-) -> None:
+def _tell_if(count: int, key: str, text: str, advice: str, now: datetime, **values: object) -> None:
     if count:
         alarms.raise_alarm(key, text % {"count": count, **values}, now, advice=advice)
     else:

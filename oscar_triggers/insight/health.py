@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import Any
 
 from django.db import connections
 from django.db.models import Count, Min, Q
@@ -13,9 +12,10 @@ from django.utils.timesince import timesince
 
 from ..conf import PROMOTIONAL, triggers_settings
 from ..definitions import FlowDefinition
-from ..engine import checking, sweeping
+from ..engine import checking, installation, sweeping
 from ..exceptions import TriggersError
 from ..models import (
+    RUNNING,
     ConsentAction,
     ConsentEvent,
     Decision,
@@ -29,31 +29,10 @@ from ..models import (
     Pulse,
 )
 from ..models.sql import database_for
+from . import safety
+from .findings import LOOK_BACK, PATIENCE, Finding, Level, ago, count_of, minutes_of
 
-#: How late something may be before it is said.
-PATIENCE = timedelta(minutes=5)
-#: How far back failures are counted.
-LOOK_BACK = timedelta(days=7)
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    #: Worth a look; the engine runs.
-    WARNING = "warning"
-    #: Messages do not go out as they should.
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at, in plain words."""
-
-    level: Level
-    text: str
-    #: What to do next; "" when nothing is to be done.
-    advice: str = ""
+__all__ = ["LOOK_BACK", "PATIENCE", "Finding", "Level", "as_data", "examine"]
 
 
 def examine(now: datetime) -> list[Finding]:
@@ -67,8 +46,9 @@ def examine(now: datetime) -> list[Finding]:
                 advice="Run 'manage.py migrate'.",
             )
         ]
-    live = list(Flow.objects.filter(state=FlowState.LIVE).select_related("live_version"))
+    live = list(Flow.objects.filter(state__in=RUNNING).select_related("live_version"))
     return [
+        *safety.examine(now),
         *_flows(live),
         *_clock(now, needed=bool(live)),
         *_sweeps(now, needed=bool(live)),
@@ -93,10 +73,11 @@ def _flows(live: list[Flow]) -> Iterator[Finding]:
     if not live:
         yield Finding(level=Level.OK, text="Inert: no flow is live, so nothing is sent to anybody.")
         return
-    names = ", ".join(flow.name for flow in live)
-    yield Finding(
-        level=Level.OK, text=f"{_count(len(live), 'flow is', 'flows are')} live: {names}."
-    )
+    for state, said in ((FlowState.LIVE, "live"), (FlowState.SHADOW, "rehearsing")):
+        names = [flow.name for flow in live if flow.state == state]
+        if names:
+            number = count_of(len(names), "flow is", "flows are")
+            yield Finding(level=Level.OK, text=f"{number} {said}: {', '.join(names)}.")
     for flow in live:
         yield from _flow_problems(flow)
 
@@ -143,7 +124,7 @@ def _clock(now: datetime, *, needed: bool) -> Iterator[Finding]:
             advice=advice,
         )
     else:
-        yield Finding(level=Level.OK, text=f"The clockwork ticks (last {_ago(ran_at, now)}).")
+        yield Finding(level=Level.OK, text=f"The clockwork ticks (last {ago(ran_at, now)}).")
 
 
 def _sweeps(now: datetime, *, needed: bool) -> Iterator[Finding]:
@@ -187,7 +168,7 @@ def _journal(now: datetime) -> Iterator[Finding]:
         why = f": {row['error']}" if row["error"] else ""
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(row['count'], 'event', 'events')} “{row['kind']}” "
+            text=f"{count_of(row['count'], 'event', 'events')} “{row['kind']}” "
             f"could not be read{why}",
             advice="Install the app that registers it, or correct what the error names.",
         )
@@ -200,8 +181,8 @@ def _journal(now: datetime) -> Iterator[Finding]:
     if waiting:
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(waiting, 'event waits', 'events wait')} for the clockwork "
-            f"for more than {_minutes(PATIENCE)}.",
+            text=f"{count_of(waiting, 'event waits', 'events wait')} for the clockwork "
+            f"for more than {minutes_of(PATIENCE)}.",
             advice="Start the clockwork; nothing is lost.",
         )
     elif not broken:
@@ -228,18 +209,19 @@ def _enrollments(now: datetime) -> Iterator[Finding]:
             why = f" ({compared.get('error') or reason})"
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(row['count'], 'person is', 'people are')} held "
+            text=f"{count_of(row['count'], 'person is', 'people are')} held "
             f"in “{row['flow__name']}”{why}.",
-            advice="Correct what the reason names, then publish the flow again.",
+            advice="Correct what the reason names, then publish the flow again, or decide about "
+            "each with 'manage.py triggers_resolve list --state held'.",
         )
     late = Enrollment.objects.filter(
-        state=EnrollmentState.ACTIVE, flow__state=FlowState.LIVE, due_at__lt=now - PATIENCE
+        state=EnrollmentState.ACTIVE, flow__state__in=RUNNING, due_at__lt=now - PATIENCE
     ).count()
     if late:
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(late, 'person is', 'people are')} due "
-            f"for more than {_minutes(PATIENCE)}.",
+            text=f"{count_of(late, 'person is', 'people are')} due "
+            f"for more than {minutes_of(PATIENCE)}.",
             advice="See whether the clockwork ticks, and the worker's log.",
         )
     elif not held:
@@ -249,12 +231,14 @@ def _enrollments(now: datetime) -> Iterator[Finding]:
 def _dispatches(now: datetime) -> Iterator[Finding]:
     waiting = Dispatch.objects.filter(
         state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lt=now - PATIENCE
-    ).filter(Q(message__flow=None) | Q(message__flow__state=FlowState.LIVE))
+    ).filter(Q(message__flow=None) | Q(message__flow__state__in=RUNNING))
     late = waiting.aggregate(count=Count("pk"), oldest=Min("due_at"))
-    if late["count"]:
+    # What is kept on purpose is not late; why it is kept was said.
+    is_late = late["count"] and not installation.hold_reason()
+    if is_late:
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(late['count'], 'message is', 'messages are')} overdue, "
+            text=f"{count_of(late['count'], 'message is', 'messages are')} overdue, "
             f"the oldest by {timesince(late['oldest'], now)}.",
             advice="See whether the clockwork ticks and the mail server answers.",
         )
@@ -264,7 +248,7 @@ def _dispatches(now: datetime) -> Iterator[Finding]:
     if left:
         yield Finding(
             level=Level.PROBLEM,
-            text=f"{_count(left, 'message was', 'messages were')} left behind by a worker.",
+            text=f"{count_of(left, 'message was', 'messages were')} left behind by a worker.",
             advice="The next tick takes them over; see whether it ticks.",
         )
     recent = Dispatch.objects.filter(settled_at__gt=now - LOOK_BACK)
@@ -279,18 +263,20 @@ def _dispatches(now: datetime) -> Iterator[Finding]:
         said = f" The last one: {last}" if last else ""
         yield Finding(
             level=Level.WARNING,
-            text=f"{_count(dead, 'message', 'messages')} failed in the last week.{said}",
-            advice="Each is listed with its reason among the messages.",
+            text=f"{count_of(dead, 'message', 'messages')} failed in the last week.{said}",
+            advice="'manage.py triggers_resolve list --state dead' shows each with its reason; "
+            "'retry' sends it again.",
         )
-    unknown = recent.filter(state=DispatchState.UNKNOWN).count()
+    unknown = Dispatch.objects.filter(state=DispatchState.UNKNOWN).count()
     if unknown:
         yield Finding(
             level=Level.WARNING,
-            text=f"Of {_count(unknown, 'message', 'messages')} of the last week nobody can tell "
-            "whether the mail server took them; they are not sent twice.",
-            advice="Look at the mail server's log.",
+            text=f"Of {count_of(unknown, 'message', 'messages')} nobody can tell "
+            "whether the provider took them; they are not sent twice.",
+            advice="Look at the provider's log, then decide with 'manage.py triggers_resolve "
+            "list --state unknown'.",
         )
-    if not late["count"] and not left:
+    if not is_late and not left:
         yield Finding(level=Level.OK, text="No message is overdue.")
 
 
@@ -309,14 +295,14 @@ def _consent(live: list[Flow]) -> Iterator[Finding]:
         )
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
-def _minutes(length: timedelta) -> str:
-    return _count(int(length.total_seconds() // 60), "minute", "minutes")
-
-
-def _ago(moment: datetime, now: datetime) -> str:
-    seconds = max(0, int((now - moment).total_seconds()))
-    return f"{seconds} s ago" if seconds < 120 else f"{timesince(moment, now)} ago"
+def as_data(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return findings as plain values for programs: {"ok": …, "problems": …, "findings": […]}."""
+    levels = [finding.level for finding in findings]
+    return {
+        "ok": Level.PROBLEM not in levels,
+        "problems": levels.count(Level.PROBLEM),
+        "warnings": levels.count(Level.WARNING),
+        "findings": [
+            {"level": one.level.value, "text": one.text, "advice": one.advice} for one in findings
+        ],
+    }

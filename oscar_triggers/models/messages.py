@@ -216,6 +216,11 @@ class Dispatch(PrimaryModel):
                 condition=models.Q(state__in=["leased", "sending"]),
             ),
             models.Index(
+                fields=["state", "settled_at"],
+                name="triggers_dispatch_doubts",
+                condition=models.Q(state__in=["dead", "unknown"]),
+            ),
+            models.Index(
                 fields=["provider_id"],
                 name="triggers_dispatch_provider",
                 condition=~models.Q(provider_id=""),

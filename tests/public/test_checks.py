@@ -30,6 +30,8 @@ from tests.mail import use_backend, use_email_settings
 from tests.policy.rows import enroll, make_flow, plan_message
 
 COMPLETE = {
+    "ENVIRONMENT": "production",
+    "ALARMS": {},
     "BASE_URL": "https://shop.example",
     "SHOP_NAME": "Kettle & Pine",
     "POSTAL_ADDRESS": "1 Mill Lane, York",
