@@ -46,7 +46,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 Scalar = str | int | float | bool
 
 
-class InvalidField(TriggersError):
+class InvalidField(TriggersError, ValueError):
     """A field's name, a value or a tag that cannot be kept."""
 
 

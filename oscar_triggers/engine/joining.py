@@ -10,10 +10,12 @@ from django.db import transaction
 
 from .. import events
 from ..models import (
+    Assignment,
     BasketWatch,
     ConsentEvent,
     Contact,
     ContactPoint,
+    ContactTag,
     Dispatch,
     Enrollment,
     EnrollmentState,
@@ -81,14 +83,18 @@ def join(winner_id: int, loser_id: int, now: datetime) -> bool:
         BasketWatch.objects.filter(contact=loser).update(contact=winner)
         JournalEntry.objects.filter(contact=loser).update(contact=winner)
         VoucherGrant.objects.filter(contact=loser).update(contact=winner)
+        _move_tags(winner, loser)
+        _move_assignments(winner, loser)
+        # What the one did not tell, the other may have; where both did, the winner's stays.
+        winner.fields = {**(loser.fields or {}), **(winner.fields or {})}
         for name in _FILLED:
             if not getattr(winner, name):
                 setattr(winner, name, getattr(loser, name))
         winner.created_at = min(winner.created_at, loser.created_at)
         winner.seen_at = max((m for m in (winner.seen_at, loser.seen_at) if m), default=None)
-        winner.save(update_fields=[*_FILLED, "created_at", "seen_at"])
+        winner.save(update_fields=[*_FILLED, "fields", "created_at", "seen_at"])
         Contact.objects.filter(joined_into=loser).update(joined_into=winner)
-        Contact.objects.filter(pk=loser.pk).update(joined_into=winner)
+        Contact.objects.filter(pk=loser.pk).update(joined_into=winner, fields={})
     return True
 
 
@@ -107,6 +113,25 @@ def _move_points(winner: Contact, loser: Contact) -> None:
             ContactPoint.objects.filter(pk=twin.pk).update(verified_at=point.verified_at)
         Dispatch.objects.filter(point=point).update(point=twin)
         point.delete()
+
+
+def _move_tags(winner: Contact, loser: Contact) -> None:
+    theirs = ContactTag.objects.filter(contact=loser)
+    theirs.filter(tag__in=ContactTag.objects.filter(contact=winner).values("tag")).delete()
+    theirs.update(contact=winner)
+
+
+def _move_assignments(winner: Contact, loser: Contact) -> None:
+    """Move the arms of splits and holdouts; of two in one place the earlier stays."""
+    mine = {(a.flow_id, a.name): a for a in Assignment.objects.filter(contact=winner)}
+    for one in Assignment.objects.filter(contact=loser).order_by("pk"):
+        twin = mine.get((one.flow_id, one.name))
+        if twin is not None and twin.assigned_at <= one.assigned_at:
+            one.delete()
+            continue
+        if twin is not None:
+            twin.delete()
+        Assignment.objects.filter(pk=one.pk).update(contact=winner)
 
 
 def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
