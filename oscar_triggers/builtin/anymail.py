@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from importlib import util
 from typing import Any
 
+from django.conf import settings
+from django.urls import get_resolver
 from django.utils import timezone
 
 from ..engine import returns
@@ -58,6 +60,14 @@ def read(event: Any, esp_name: str) -> ProviderEvent:
         weight=_weight(event, reason, said),
         detail=without_addresses(said),
     )
+
+
+def webhooks_are_open() -> bool:
+    """Say whether providers' reports are taken from anybody: mounted, and no secret is set."""
+    if util.find_spec("anymail") is None or "anymail" not in get_resolver().app_dict:
+        return False
+    told = getattr(settings, "ANYMAIL", {}).get("WEBHOOK_SECRET")
+    return not (told or getattr(settings, "ANYMAIL_WEBHOOK_SECRET", ""))
 
 
 def _weight(event: Any, reason: str, said: str) -> Weight:

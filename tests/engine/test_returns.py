@@ -570,3 +570,17 @@ def _entry(now: datetime, number: int) -> int:
     return JournalEntry.objects.create(
         kind="order_placed", dedup_key=f"x{number}", occurred_at=now, recorded_at=now
     ).pk
+
+
+def test_webhooks_that_anybody_may_call_are_named(settings: Any) -> None:
+    from django.core.checks import run_checks
+
+    def named() -> bool:
+        return any(one.id == "oscar_triggers.W060" for one in run_checks(tags=["oscar_triggers"]))
+
+    settings.ANYMAIL = {}
+    assert not named(), "they are not mounted"
+    settings.ROOT_URLCONF = "tests.engine.webhook_urls"
+    assert named()
+    settings.ANYMAIL = {"WEBHOOK_SECRET": "a:b"}
+    assert not named()
