@@ -1,0 +1,202 @@
+"""Telling: what one decision means, in a sentence with the values that were compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.text import Truncator
+from django.utils.timezone import is_aware, localtime
+from django.utils.translation import pgettext, pgettext_lazy
+
+from .. import conditions
+from ..exceptions import UnknownKind
+from ..models import ConsentBasis, ExitReason, SuppressionReason
+
+SENT = "sent"
+NOT_SENT = "not_sent"
+WAITING = "waiting"
+INFO = "info"
+
+_LONGEST = 400
+
+#: Why something was not sent, by reason, after "because"; names in brackets are compared values.
+_WHY: dict[str, Any] = {
+    "unknown_person": pgettext_lazy("triggers", "nobody knows who it was"),
+    "paused": pgettext_lazy("triggers", "the flow was paused since {paused_at}"),
+    "before_activation": pgettext_lazy(
+        "triggers", "it happened before the flow was switched on at {active_since}"
+    ),
+    "too_old": pgettext_lazy("triggers", "it was older than {max_age} when we learned of it"),
+    "reentry": pgettext_lazy(
+        "triggers", "they were in the flow before, at {entered_before_at} (its rule: {rule})"
+    ),
+    "already_in": pgettext_lazy("triggers", "they were in the flow for this very thing already"),
+    "broken_flow": pgettext_lazy("triggers", "the flow could not be read: {error}"),
+    "broken_condition": pgettext_lazy(
+        "triggers", "a condition could not be checked: {condition}, {error}"
+    ),
+    "broken_step": pgettext_lazy("triggers", "the step {step} is broken: {error}"),
+    "broken_guard": pgettext_lazy("triggers", "a last check could not be made: {error}"),
+    "no_point": pgettext_lazy("triggers", "they cannot be reached on the channel {channel}"),
+    "suppressed": pgettext_lazy("triggers", "their address is blocked: {suppression}"),
+    "no_consent": pgettext_lazy(
+        "triggers", "they never agreed to “{topic}” on the channel {channel}"
+    ),
+    "withdrawn": pgettext_lazy(
+        "triggers",
+        "they took their consent back at {occurred_at} (line {consent_event} of the ledger, "
+        "by {source})",
+    ),
+    "holdout": pgettext_lazy(
+        "triggers", "they belong to the {percent} percent who are kept without messages"
+    ),
+    "quiet_hours": pgettext_lazy(
+        "triggers", "their clock ({time_zone}) showed {local_time}: quiet hours"
+    ),
+    "send_window": pgettext_lazy(
+        "triggers", "their clock ({time_zone}) showed {local_time}, outside the flow's hours"
+    ),
+    "never_open": pgettext_lazy(
+        "triggers", "quiet hours and the flow's hours leave no moment in their time zones"
+    ),
+    "frequency_cap": pgettext_lazy(
+        "triggers", "they had {count} messages within {within}, and {most} is the most"
+    ),
+    "priority": pgettext_lazy(
+        "triggers",
+        "message {first} of a flow with priority {its_priority} goes first (this one has "
+        "{priority}), and a person gets {most} within {within}",
+    ),
+    "incentive_limit": pgettext_lazy(
+        "triggers", "they were given a voucher at {granted_at}, and get one in {every}"
+    ),
+    "too_late": pgettext_lazy("triggers", "it was due at {due_at} and of no use any more at {now}"),
+    "missed": pgettext_lazy(
+        "triggers",
+        "the step {step} was due at {due_at}, and the flow allows a lateness of {max_lateness}",
+    ),
+    "condition": pgettext_lazy("triggers", "a condition did not hold any more"),
+    "order_placed": pgettext_lazy("triggers", "they ordered (order {order}) at {placed_at}"),
+    "basket_empty": pgettext_lazy("triggers", "the basket is empty"),
+    "basket_gone": pgettext_lazy("triggers", "the basket is gone ({status})"),
+    "basket_changed": pgettext_lazy("triggers", "the basket changed while it was written"),
+    "price_changed": pgettext_lazy(
+        "triggers", "a price changed from {written} to {now} while it was written"
+    ),
+    "sold_out": pgettext_lazy("triggers", "something sold out: {left} are left"),
+    "nothing_buyable": pgettext_lazy("triggers", "nothing in it can be bought any more"),
+    "cannot_compose": pgettext_lazy("triggers", "the letter could not be made: {error}"),
+    "veto": pgettext_lazy("triggers", "an app of the shop stopped it: {said}"),
+    "refused": pgettext_lazy("triggers", "the provider refused it"),
+    "gave_up": pgettext_lazy("triggers", "it was tried again and again in vain"),
+    "no_answer": pgettext_lazy("triggers", "the provider did not answer"),
+    "worker_died": pgettext_lazy("triggers", "the server stopped in the middle of it"),
+    "crashed": pgettext_lazy("triggers", "the server failed again and again"),
+    "blast_limit": pgettext_lazy(
+        "triggers",
+        "the flow was paused: {sent} messages in its first hour, and {limit} is the most",
+    ),
+    "shadow": pgettext_lazy("triggers", "the flow was only rehearsing"),
+    "went_live": pgettext_lazy("triggers", "it was rehearsed before the flow went live"),
+    "goal": pgettext_lazy("triggers", "the flow's goal was reached"),
+    "unsubscribed": pgettext_lazy("triggers", "they unsubscribed"),
+    "superseded": pgettext_lazy("triggers", "a newer event of the same kind took its place"),
+    "joined": pgettext_lazy("triggers", "two contacts turned out to be the same person"),
+    "moved": pgettext_lazy("triggers", "they went on in another flow"),
+    "cancelled": pgettext_lazy("triggers", "staff cancelled it"),
+    "erased": pgettext_lazy("triggers", "they asked to be forgotten"),
+    "no_enrollment": pgettext_lazy("triggers", "nobody is owed it any more"),
+    "restored": pgettext_lazy(
+        "triggers", "the database was restored, and it may have been sent before"
+    ),
+}
+
+
+class _Values(dict[str, str]):
+    """Compared values as words; what was not compared reads as a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def why(reason: str, compared: Mapping[str, Any]) -> str:
+    """Say a reason in words, to stand after "because"; a code that nobody knows as it is."""
+    known = _WHY.get(reason)
+    if known is None:
+        known_exit = dict(ExitReason.choices).get(reason)
+        words = str(known_exit) if known_exit else _condition(reason) or reason
+        values = values_in_words(compared)
+        return f"{words} ({values})" if values else words
+    said = str(known).format_map(_Values({key: word(value) for key, value in compared.items()}))
+    if reason in ("goal", "condition"):
+        values = values_in_words(compared)
+        return f"{said} ({values})" if values else said
+    return said
+
+
+def _condition(kind: str) -> str:
+    """Name a condition that was not met, "" when the reason is none."""
+    try:
+        label = conditions.registry.get(kind).label or kind
+    except UnknownKind:
+        return ""
+    return pgettext("triggers", "the condition “%(condition)s” did not hold") % {"condition": label}
+
+
+def values_in_words(compared: Mapping[str, Any]) -> str:
+    """List compared values; trees of conditions with their parts in brackets."""
+    said = "; ".join(
+        f"{key.replace('_', ' ')}: {word(value)}"
+        for key, value in compared.items()
+        if value not in (None, "", [], {})
+    )
+    return Truncator(said).chars(_LONGEST)
+
+
+def word(value: Any) -> str:
+    """Say one value: moments by the shop's clock, lists and mappings with their parts."""
+    if isinstance(value, bool):
+        return pgettext("triggers", "yes") if value else pgettext("triggers", "no")
+    if isinstance(value, Mapping):
+        return f"[{values_in_words(value)}]"
+    if isinstance(value, list | tuple):
+        return ", ".join(word(one) for one in value)
+    if isinstance(value, timedelta):
+        return length(value)
+    if isinstance(value, datetime):
+        return clock(value)
+    text = str(value)
+    choice = dict(SuppressionReason.choices).get(text) or dict(ConsentBasis.choices).get(text)
+    if choice:
+        return str(choice)
+    try:
+        moment = parse_datetime(text) if len(text) > len("2026-01-01") else None
+    except ValueError:
+        moment = None
+    return clock(moment) if moment is not None else text
+
+
+def clock(moment: datetime) -> str:
+    """Return a moment by the shop's clock and in the reader's way of writing it."""
+    local = localtime(moment) if is_aware(moment) else moment
+    return date_format(local, "SHORT_DATETIME_FORMAT")
+
+
+def length(duration: timedelta) -> str:
+    """Return a duration in its largest two units, as "2 d 3 h"."""
+    seconds = int(abs(duration.total_seconds()))
+    parts = []
+    for name, size in (
+        (pgettext("triggers", "d"), 86_400),
+        (pgettext("triggers", "h"), 3_600),
+        (pgettext("triggers", "min"), 60),
+        (pgettext("triggers", "s"), 1),
+    ):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2]) or f"0 {pgettext('triggers', 's')}"
