@@ -83,7 +83,7 @@ def mountain(given: argparse.Namespace, template: Path, folder: Path) -> Figures
 
     # Slow enough that the mountain stands until the last receipt.
     with grounds.ground(template, folder, delay=given.delay, triggers=KNOBS) as ground:
-        return pass_a_mountain(ground, given.messages, 20 if given.messages < 50_000 else 60)
+        return pass_a_mountain(ground, given.messages, 15 if given.messages < 50_000 else 60)
 
 
 def pace(given: argparse.Namespace, template: Path, folder: Path) -> Figures:

@@ -176,7 +176,8 @@ def rage_over_celery(ground: Ground, plan: Plan) -> dict[str, Any]:
 
     publish_card_flow(on_doubt=plan.on_doubt)
     plan_cards(int(plan.letters * plan.due_before))
-    workers = [ground.worker(f"worker-{n}") for n in range(2)]
+    # One letter in hand each: so a kill leaves one doubt at most.
+    workers = [ground.worker(f"worker-{n}", concurrency=1) for n in range(2)]
     return _rage(ground, plan, workers, [ground.beat()])
 
 
@@ -254,6 +255,8 @@ def _figures(ground: Ground, storm: Storm) -> dict[str, Any]:
         "letters": plan.letters,
         "on_doubt": plan.on_doubt,
         "kills": len(kills),
+        # Celery's workers also end by themselves when Redis goes.
+        "workers_that_ended": sum(worker.starts - 1 for worker in storm.workers),
         "kills_while_handing_over": sum(1 for kill in kills if kill.in_hand_over),
         "in_hand_over_at_kills": sum(kill.in_hand_over for kill in kills),
         "redis_kills": storm.events.count("redis"),

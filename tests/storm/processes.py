@@ -31,12 +31,15 @@ class Process:
         self.log = log
         #: What it says when it stands.
         self.ready = ready
+        #: How often it was started.
+        self.starts = 0
         self.start()
 
     def start(self) -> None:
         """Start it (anew)."""
         self._said_before = len(self.said) if self.log.exists() else 0
         self._stood = False
+        self.starts += 1
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
                 [sys.executable, *self.arguments],

@@ -8,8 +8,8 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 
-#: Processes that hand over in the storm of kills: two workers of two.
-_HANDS = 4
+#: Processes that hand over in the storm of kills, and in the others.
+_KILLED, _HANDS = 2, 4
 #: Beside lease and tick: the survivor first finishes the batch in its hands, on a busy machine.
 _RECOVERY_SLACK = 4.0
 _SHARE_OF_HITS = 0.8
@@ -28,16 +28,17 @@ class Broken:
 
 def kills(figures: Figures) -> list[Broken]:
     """Nothing lost; doubts and duplicates no more than what was in the hands of the killed."""
-    deaths = figures["kills"] + _HANDS * figures["postgres_restarts"]
+    # A server that goes takes what both workers have in hand.
+    deaths = figures["workers_that_ended"] + _KILLED * figures["postgres_restarts"]
     in_doubt = deaths * figures.get("group", 1)
     holds = figures["on_doubt"] == "hold"
     return _broken(
         ("0 letters lost", figures["lost"], figures["lost"] == 0),
         ("nobody else got one", figures["strangers"], figures["strangers"] == 0),
         (
-            "0 duplicates" if holds else f"at most {in_doubt} duplicates",
+            "0 duplicates" if holds else "no more duplicates than kills",
             figures["duplicates"],
-            figures["duplicates"] <= (0 if holds else in_doubt),
+            figures["duplicates"] <= (0 if holds else figures["kills"] * figures.get("group", 1)),
         ),
         (
             f"at most {in_doubt} in doubt" if holds else "0 in doubt",

@@ -65,6 +65,7 @@ class Session(asyncio.Protocol):
         self._rest = b""
         self._recipient = ""
         self._in_data = False
+        self._pending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -78,8 +79,10 @@ class Session(asyncio.Protocol):
             transport.write(b"220 sink\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the session."""
+        """Forget the session, and a letter that was not accepted yet."""
         self._server.sessions.discard(self)
+        if self._pending is not None:
+            self._pending.cancel()
 
     def hang_up(self) -> None:
         """Break the connection off."""
@@ -115,15 +118,22 @@ class Session(asyncio.Protocol):
             self._transport.write(replies)
 
     def _take(self, letter: bytes) -> bytes:
-        """Remember a letter, then answer: now, later, or never."""
+        """Remember a letter and answer: now, or each after half of the delay; or never."""
         if self._server.manner == "silent":
             return b""
-        self._accept(letter)
-        if not self._server.delay:
+        half = self._server.delay / 2
+        if not half:
+            self._accept(letter)
             return b"250 kept\r\n"
-        asyncio.get_running_loop().call_later(
-            self._server.delay, self._transport.write, b"250 kept\r\n"
-        )
+        later = asyncio.get_running_loop().call_later
+        recipient = self._recipient
+
+        def keep() -> None:
+            self._pending = None
+            self._accept(letter, recipient)
+            later(half, self._transport.write, b"250 kept\r\n")
+
+        self._pending = later(half, keep)
         return b""
 
     def _reply(self, line: bytes) -> bytes:
@@ -146,12 +156,12 @@ class Session(asyncio.Protocol):
             return b"221 bye\r\n"
         return b"250 ok\r\n"
 
-    def _accept(self, letter: bytes) -> None:
+    def _accept(self, letter: bytes, recipient: str = "") -> None:
         if self._server.log < 0:
             return
         found = _MESSAGE_ID.search(letter)
         identity = found.group(1).decode() if found else ""
-        line = f"{time.time():.6f}\t{self._recipient}\t{identity}\n"
+        line = f"{time.time():.6f}\t{recipient or self._recipient}\t{identity}\n"
         os.write(self._server.log, line.encode())
 
 
@@ -192,7 +202,7 @@ class Sink:
         ]
 
     def behave(self, manner: str, *, delay: float = 0.0) -> None:
-        """Behave in one of MANNERS from now on, answering `delay` seconds after the text."""
+        """Behave in one of MANNERS from now on, answering `delay` seconds after the text came."""
         assert manner in MANNERS, manner
         assert self.process is not None
         assert self.process.stdin is not None
@@ -204,7 +214,10 @@ class Sink:
 
 @contextmanager
 def running_sink(log: Path | None, *, delay: float = 0.0) -> Iterator[Sink]:
-    """Run an SMTP server that answers `delay` seconds after it accepted; no log, no memory."""
+    """Run an SMTP server that accepts after half of `delay` and answers after all of it (seconds).
+
+    Without a log it has no memory.
+    """
     command = [sys.executable, "-S", str(Path(__file__)), "--delay", str(delay)]
     if log is not None:
         command += ["--log", str(log)]
