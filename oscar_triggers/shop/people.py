@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..engine import enrollments, intake
+from ..engine.clicks import MessageClicked
 from ..engine.intake import Routed
 from ..models import BasketWatch, Contact, Enrollment, ExitReason
 from ..models.sql import upsert
@@ -75,7 +76,29 @@ def lie_in_wait(entries: Sequence[Routed], now: datetime) -> None:
     A scanner that opened the link must neither end a way nor begin another. The row is closed
     with the basket as it is; the first change by a person opens it.
     """
-    fresh = {one.event.basket_id: one for one in entries if _is_fresh(one)}  # type: ignore[attr-defined]  # a BasketRestored
+    _keep_quietly({one.event.basket_id: one for one in entries if _is_fresh(one)}, now)  # type: ignore[attr-defined]  # a BasketRestored
+
+
+def recognise(entries: Sequence[Routed], now: datetime) -> None:
+    """Remember whose a basket is that came along with a click in a letter, and end nothing.
+
+    A basket that is known to be somebody's stays theirs: letters are forwarded.
+    """
+    told: dict[int, Routed] = {}
+    for one in entries:
+        event = one.event
+        if isinstance(event, MessageClicked) and event.basket_id and one.contact_id is not None:
+            told[event.basket_id] = one
+    known = BasketWatch.objects.filter(basket_id__in=told, contact__isnull=False)
+    for basket_id in known.values_list("basket_id", flat=True):
+        del told[basket_id]
+    _keep_quietly(told, now)
+
+
+def _keep_quietly(fresh: Mapping[int, Routed], now: datetime) -> None:
+    """Keep whose these baskets are in closed rows, which the first change by a person opens."""
+    if not fresh:
+        return
     seen = looking.look(fresh)
     rows = [
         {
@@ -135,6 +158,7 @@ def listen() -> None:
     for event_class in (CheckoutStarted, CustomerLoggedIn, BasketRestored):
         intake.listener(event_class.kind)(know_visitors)
     intake.listener(BasketRestored.kind)(lie_in_wait)
+    intake.listener(MessageClicked.kind)(recognise)
     intake.listener(BasketRestored.kind)(leave_the_old_basket)
     intake.listener(OrderPlaced.kind)(close_ordered)
 

@@ -442,3 +442,45 @@ def test_a_look_at_the_way_back_is_none(about_a_basket: Message, product: Any) -
     Client().get(basket_url(about_a_basket), headers={"User-Agent": BROWSER})
     assert classes(about_a_basket) == [(-1, "machine"), (-1, "unknown")]
     assert steers_nothing(about_a_basket)
+
+
+# ── Who is there ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_click_tells_quietly_whose_the_visitors_basket_is(
+    about_a_basket: Message, other_product: Any, shop_site: Any
+) -> None:
+    from oscar_triggers.models import BasketWatch
+    from tests.shopping import Shopper
+
+    Message.objects.update(planned_at=timezone.now() - timedelta(days=2))
+    visitor = Shopper(client=Client(), email="")
+    visitor.add(other_product)
+    ways = list(Enrollment.objects.values_list("pk", "state"))
+    request = clicks.Request(at=timezone.now(), user_agent=BROWSER, basket_id=visitor.basket.pk)
+    clicks.write_down(about_a_basket, 0, request)
+    clockwork.tick(timezone.now() + timedelta(seconds=15))
+    watch = BasketWatch.objects.get(basket_id=visitor.basket.pk)
+    assert watch.contact_id == about_a_basket.contact_id
+    assert watch.closed_at is not None, "nobody left it yet"
+    assert list(Enrollment.objects.values_list("pk", "state")) == ways
+
+
+def test_a_basket_that_is_known_to_be_somebodys_stays_theirs(
+    about_a_basket: Message, other_product: Any, shop_site: Any
+) -> None:
+    from oscar_triggers.engine import contacts
+    from oscar_triggers.models import BasketWatch
+    from oscar_triggers.snapshots import Person
+    from tests.shopping import Shopper
+
+    friend = contacts.resolve(Person(email="friend@example.com"), now=timezone.now())
+    visitor = Shopper(client=Client(), email="")
+    visitor.add(other_product)
+    BasketWatch.objects.update_or_create(
+        basket_id=visitor.basket.pk, defaults={"contact_id": friend}
+    )
+    request = clicks.Request(at=timezone.now(), user_agent=BROWSER, basket_id=visitor.basket.pk)
+    clicks.write_down(about_a_basket, 0, request)
+    clockwork.tick(timezone.now() + timedelta(seconds=15))
+    assert BasketWatch.objects.get(basket_id=visitor.basket.pk).contact_id == friend
