@@ -195,3 +195,81 @@ class PulseAdmin(LookOnlyAdmin):
     """The engine's pulse."""
 
     list_display = ("name", "ran_at", "position_at", "detail")
+
+
+# ── How the engine stands, and what came back ────────────────────────────────────────────────────
+
+
+@admin.register(models.Installation)
+class InstallationAdmin(LookOnlyAdmin):
+    """Whose database this is, and whether sending is stopped."""
+
+    list_display = ("environment", "host", "base_url", "adopted_at", "stopped_at", "stop_reason")
+
+
+@admin.register(models.Alarm)
+class AlarmAdmin(LookOnlyAdmin):
+    """What staff were told, and what is over."""
+
+    list_display = ("key", "text", "raised_at", "last_seen_at", "told_at", "cleared_at", "count")
+    list_filter = ("cleared_at",)
+    search_fields = ("key",)
+
+
+@admin.register(models.Breaker)
+class BreakerAdmin(LookOnlyAdmin):
+    """Providers, and whether messages go to them."""
+
+    list_display = ("name", "state", "failures", "openings", "opened_at", "retry_at", "detail")
+
+
+@admin.register(models.Allowance)
+class AllowanceAdmin(LookOnlyAdmin):
+    """How many messages may still go at this moment."""
+
+    list_display = ("name", "tokens", "refilled_at")
+
+
+@admin.register(models.ProviderReport)
+class ProviderReportAdmin(LookOnlyAdmin):
+    """What providers reported."""
+
+    list_display = ("pk", "provider", "kind", "reason", "dispatch", "occurred_at", "received_at")
+    list_select_related = ("dispatch",)
+    list_filter = ("kind", "reason", "provider")
+
+
+@admin.register(models.Hit)
+class HitAdmin(LookOnlyAdmin):
+    """Visits by links."""
+
+    list_display = ("pk", "message", "link_no", "hit_class", "signs", "occurred_at")
+    list_select_related = ("message__template",)
+    list_filter = ("hit_class",)
+
+
+@admin.register(models.Conversion)
+class ConversionAdmin(LookOnlyAdmin):
+    """Goals that followed a click."""
+
+    list_display = ("pk", "kind", "about_id", "value", "currency", "message", "occurred_at")
+    list_select_related = ("message__template",)
+    list_filter = ("kind",)
+
+
+@admin.register(models.DailyTotal)
+class DailyTotalAdmin(LookOnlyAdmin):
+    """Totals by day of rows that were pruned."""
+
+    list_display = ("day", "flow", "step_key", "variant", "measure", "count", "value", "currency")
+    list_select_related = ("flow",)
+    list_filter = ("flow",)
+
+
+@admin.register(models.Assignment)
+class AssignmentAdmin(LookOnlyAdmin):
+    """Arms of splits and holdouts."""
+
+    list_display = ("flow", "contact", "name", "arm", "assigned_at")
+    list_select_related = ("flow", "contact")
+    list_filter = ("flow",)

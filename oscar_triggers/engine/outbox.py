@@ -44,6 +44,8 @@ def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
 
     What was in the hands of a worker that died is a batch of its own.
     """
+    if installation.hold_reason():
+        return []
     size = triggers_settings().batch_size
     due = list(
         Dispatch.objects.filter(

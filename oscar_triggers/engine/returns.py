@@ -28,7 +28,7 @@ from ..models import (
 from ..models.sql import database_for, insert_or_ignore
 from ..policy.bounces import Weight
 from ..policy.points import EMAIL, normalise_or_nothing
-from . import alarms, resolving, suppressing, unsubscribing, wearing
+from . import alarms, catches, resolving, suppressing, unsubscribing, wearing
 
 #: What a later word may overrule: a complaint stands above all, a delay below all.
 RANK: dict[str, int] = {
@@ -266,6 +266,8 @@ def _first(told: Iterable[tuple[str, datetime]], kind: str) -> datetime | None:
 
 
 def _suppress(reports: Sequence[_Report], now: datetime) -> None:
+    if catches.current().redirects is not None:
+        return  # What a redirect's mailbox does is nobody else's doing.
     complained, dead, tired = set(), set(), set()
     for report in reports:
         event, point = report.event, (report.event.channel, report.point_hash)

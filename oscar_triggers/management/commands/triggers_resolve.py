@@ -118,11 +118,12 @@ class Command(BaseCommand):
 
 def _act(verb: str, *, late: bool) -> Callable[[int, datetime], Answer]:
     again = partial(resolving.resend, late=late)
-    return {
+    acts: dict[str, Callable[[int, datetime], Answer]] = {
         "sent": partial(resolving.mark_arrived, rule=resolving.STAFF),
         "resend": again,
         "retry": again,
         "drop": resolving.drop,
         "go": resolving.let_go_on,
         "end": resolving.end,
-    }[verb]
+    }
+    return acts[verb]
