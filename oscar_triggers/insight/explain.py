@@ -22,6 +22,7 @@ from ..models import (
     FlowState,
     JournalEntry,
     Message,
+    MessageState,
 )
 from .fates import Fates
 from .lines import Line, about_words, event_words, exit_words
@@ -97,6 +98,13 @@ class _Story:
         )
         self.by_message: dict[int | None, list[Decision]] = defaultdict(list)
         self.exits: dict[int | None, Decision] = {}
+        #: Enrollments of which something was sent.
+        self.written_to = {
+            item.enrollment_id
+            for message in self.messages
+            if message.state == MessageState.SENT
+            for item in message.items.all()
+        }
         for decision in self.decisions:
             self.by_message[decision.message_id].append(decision)
             if decision.verdict == "exit":
@@ -196,6 +204,7 @@ class _Story:
             text = pgettext("triggers", "They left the flow, because %(why)s.") % {
                 "why": exit_words(one)
             }
+            tone = INFO if one.enrollment_id in self.written_to else NOT_SENT
         elif one.verdict == "held":
             text = pgettext("triggers", "They are held, and staff are needed: %(why)s.") % because
             tone = WAITING

@@ -20,7 +20,7 @@ from ..models import (
     Message,
     MessageState,
 )
-from .lines import Line, about_words, event_words
+from .lines import Line, about_words, event_words, exit_words
 from .telling import INFO, NOT_SENT, SENT, WAITING, clock, length, why
 
 _NEVER_SENT = (
@@ -98,23 +98,29 @@ class Fates:
     def _line(self, message: Message, text: str, name: str, *, tone: str) -> Line:
         return Line(
             moment=message.settled_at or self.now,
-            text=text % {"message": name, "why": why(message.reason, self._compared(message))},
+            text=text % {"message": name, "why": self._reason(message)[0]},
             tone=tone,
         )
 
-    def _compared(self, message: Message) -> Mapping[str, Any]:
-        """Return what the decision compared that settled a message, or ended who was owed it."""
-        found = [one for one in self.by_message[message.pk] if one.reason == message.reason]
-        found += [
+    def _reason(self, message: Message) -> tuple[str, Mapping[str, Any]]:
+        """Say why a message was settled as it was, and with what compared values.
+
+        By its own decision, or by that which ended the way of whoever was owed it.
+        """
+        own = [one for one in self.by_message[message.pk] if one.reason == message.reason]
+        ends = [
             one
             for item in message.items.all()
             if (one := self.exits.get(item.enrollment_id)) and one.reason == message.reason
         ]
-        return found[-1].compared if found else {}
+        if own:
+            return why(message.reason, own[-1].compared), own[-1].compared
+        if ends:
+            return exit_words(ends[-1]), ends[-1].compared
+        return why(message.reason, {}), {}
 
     def _not_sent(self, name: str, message: Message, dispatches: Sequence[Dispatch]) -> Line:
-        compared = self._compared(message)
-        because = why(message.reason, compared)
+        because, compared = self._reason(message)
         limit = compared.get("limit")
         if message.reason == "too_late_after_limit" and isinstance(limit, str):
             because = pgettext(

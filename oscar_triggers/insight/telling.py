@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from .. import conditions
 from ..exceptions import UnknownKind
+from ..kinds import parse_duration
 from ..models import ConsentBasis, ExitReason, SuppressionReason
 
 SENT = "sent"
@@ -22,6 +24,8 @@ WAITING = "waiting"
 INFO = "info"
 
 _LONGEST = 400
+#: As decisions keep durations: "1d12h".
+_DURATION = re.compile(r"(\d+[wdhms])+\Z")
 
 #: Why something was not sent, by reason, after "because"; names in brackets are compared values.
 _WHY: dict[str, Any] = {
@@ -64,7 +68,7 @@ _WHY: dict[str, Any] = {
         "triggers", "quiet hours and the flow's hours leave no moment in their time zones"
     ),
     "frequency_cap": pgettext_lazy(
-        "triggers", "they had {count} messages within {within}, and {most} is the most"
+        "triggers", "they had {count} of at most {most} messages within {within}"
     ),
     "priority": pgettext_lazy(
         "triggers",
@@ -170,6 +174,8 @@ def word(value: Any) -> str:
     if isinstance(value, datetime):
         return clock(value)
     text = str(value)
+    if _DURATION.match(text):
+        return length(parse_duration(text))
     choice = dict(SuppressionReason.choices).get(text) or dict(ConsentBasis.choices).get(text)
     if choice:
         return str(choice)
