@@ -147,8 +147,11 @@ class _Batch:
             for one in group
             if not self._is_rehearsal(one) and self._is_let_out(one) and self._nobody_objects(one)
         ]
-        # A single mark commits by itself.
-        with transaction.atomic(using=database_for(Dispatch)) if willing[1:] else nullcontext():
+        turns = marking.contended(one.subject for one in willing)
+        # A single mark for which nobody contends commits by itself.
+        together = bool(willing[1:] or turns)
+        with transaction.atomic(using=database_for(Dispatch)) if together else nullcontext():
+            marking.take_turns(turns)
             marked = [one for one in willing if self._mark(one)]
         for one in willing:
             if one not in marked:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connections
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
@@ -32,6 +33,8 @@ class _How:
     here: installation.Identity
 
 
+#: Advisory locks are numbers that a whole database shares: ours begin with "trig".
+_OUR_LOCKS = 0x74726967 << 32
 #: How many differently written marks a process remembers.
 _MOST_KEPT = 256
 _kept: OrderedDict[_How, PreparedUpdate] = OrderedDict()
@@ -40,6 +43,32 @@ _kept: OrderedDict[_How, PreparedUpdate] = OrderedDict()
 def standing(flow_id: int | Combinable | None) -> QuerySet[Flow]:
     """Return the flow when nothing of it may leave, as in a rehearsal; else nothing."""
     return Flow.objects.filter(pk__in=[flow_id]).exclude(state=FlowState.LIVE)
+
+
+def contended(subjects: Iterable[Subject]) -> list[int]:
+    """Return the numbers for which marks of these subjects contend, in the order to take them."""
+    return sorted(
+        {
+            number
+            for subject in subjects
+            for guard in guards.guards_for(subject)
+            if (number := guard.contends_for(subject)) is not None
+        }
+    )
+
+
+def take_turns(numbers: Sequence[int]) -> None:
+    """Wait for other workers' marks that contend for the same numbers, until our commit.
+
+    SQLite's writers are one after the other anyway.
+    """
+    connection = connections[database_for(Dispatch)]
+    if not numbers or connection.vendor != "postgresql":
+        return
+    # Transaction locks: behind PgBouncer, a session's would stay with somebody else's session.
+    locks = ", ".join(["pg_advisory_xact_lock(%s)"] * len(numbers))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {locks}", [_OUR_LOCKS + number for number in numbers])
 
 
 def mark(
