@@ -9,10 +9,11 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import get_resolver
-from django.utils import timezone
 
 from ..engine import returns
 from ..engine.returns import ProviderEvent
+from ..models import ProviderReport
+from ..models.sql import database_now
 from ..policy.bounces import Weight, weigh
 from ..policy.points import EMAIL
 from .answers import without_addresses
@@ -39,7 +40,7 @@ def connect() -> None:
 
 def take(sender: Any, event: Any, esp_name: str, **kwargs: Any) -> None:
     """Take one report in; what goes wrong reaches Anymail's view, and the provider tries again."""
-    returns.take_many([read(event, esp_name)], timezone.now())
+    returns.take_many([read(event, esp_name)], database_now(ProviderReport))
 
 
 def read(event: Any, esp_name: str) -> ProviderEvent:

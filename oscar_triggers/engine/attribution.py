@@ -92,7 +92,8 @@ def _clicked(asked: Sequence[Routed]) -> list[_Clicked]:
     ):
         owners[pk] = contact_id
         # Hits are pruned one day; that there was a click stays.
-        moments[pk].add(clicked_at)
+        if clicked_at is not None:
+            moments[pk].add(clicked_at)
     hits = Hit.objects.filter(message_id__in=ids, hit_class=HitClass.HUMAN)
     for pk, occurred_at in hits.values_list("message_id", "occurred_at"):
         moments[pk].add(occurred_at)

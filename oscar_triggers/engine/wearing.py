@@ -63,7 +63,7 @@ def worn_out(points: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     if not wanted:
         return set()
     most, over = triggers_settings().soft_bounces
-    told: dict[tuple[str, str], list[tuple[datetime, str, int]]] = defaultdict(list)
+    told: dict[tuple[str, str], list[tuple[datetime, int]]] = defaultdict(list)
     reached = (Feedback.DELIVERED, Feedback.OPENED, Feedback.CLICKED)
     for channel, hash_, kind, _reason, at, dispatch_id, pk in (
         ProviderReport.objects.filter(
@@ -78,11 +78,12 @@ def worn_out(points: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         if kind in reached:
             told[point].clear()
         else:
-            told[point].append((at, f"{dispatch_id}", pk if dispatch_id is None else 0))
+            # A report about no message of ours is a letter of its own.
+            told[point].append((at, dispatch_id or -pk))
     found = set()
     for point in wanted:
         moments = told[point]
-        times = {(at.date(), dispatch, pk) for at, dispatch, pk in moments}
+        times = {(at.date(), letter) for at, letter in moments}
         if len(times) >= most and moments[-1][0] - moments[0][0] >= over:
             found.add(point)
     return found
