@@ -16,8 +16,8 @@ from ..content.letters import CompiledLetter
 from ..definitions import FlowDefinition, StepDefinition
 from ..engine import templates
 from ..engine.checking import Finding, Level, advise
-from ..kinds import format_duration, parse_duration
-from ..limits import POSTPONE, WEEKDAYS, SendWindow, read_time
+from ..kinds import format_duration, parse_duration, read_time
+from ..limits import POSTPONE, WEEKDAYS, SendWindow
 from ..models import Flow
 
 #: The event that ends a reminder of something to buy.

@@ -408,9 +408,8 @@ def _published(flow: Flow, new: FlowVersion | FlowDefinition | None) -> FlowVers
     """Return the version that publishing `new` would make live, where it exists already."""
     if new is None or isinstance(new, FlowVersion):
         return new
-    return FlowVersion.objects.filter(
-        pk=flow.live_version_id, content_hash=new.content_hash()
-    ).first()
+    live = flow.live_version
+    return live if live is not None and live.content_hash == new.content_hash() else None
 
 
 def _number(flow: Flow | None, old: FlowVersion | FlowDefinition) -> int:

@@ -281,7 +281,7 @@ class _Stage:
 
     def _dispatches(self) -> Any:
         return Dispatch.objects.filter(
-            message__items__enrollment_id=self.enrollment_id,
+            message__items__enrollment_id=self.enrollment_id or 0,
             state__in=[DispatchState.PLANNED, DispatchState.RETRY],
         ).distinct()
 
@@ -309,7 +309,7 @@ class _Stage:
         messages = {
             message.pk: message
             for message in Message.objects.filter(
-                items__enrollment_id=self.enrollment_id
+                items__enrollment_id=self.enrollment_id or 0
             ).select_related("template_version")
         }
         mine = Q(journal_entry_id__in=self.entries, flow_id=self.flow_id)
