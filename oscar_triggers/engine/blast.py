@@ -6,17 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db import transaction
 from django.utils.translation import pgettext
 
 from ..conf import triggers_settings
 from ..models import Alarm, Dispatch, DispatchState, Flow, FlowState
+from ..models.sql import database_for
 from . import alarms, plans, settling
 from .decisions import Note, note_many
 
 #: How long after Flow.blast_since a flow is watched.
 FIRST = timedelta(hours=1)
 
+#: Stands in the details of what a worker has leased and may hand over, until that has an end.
+_COUNTED = "Counted by the blast guard."
 _WENT = (DispatchState.SENDING, DispatchState.SENT, DispatchState.UNKNOWN)
 
 
@@ -28,9 +31,8 @@ def alarm_key(flow_key: str) -> str:
 def within_limits(rows: Sequence[Dispatch], now: datetime) -> list[Dispatch]:
     """Return those of a leased batch that may go on; the others go back, uncounted.
 
-    A flow that reached its limit is paused, and staff are told. What other workers hold counts as
-    gone, in the order in which it was leased, so that several workers together keep to the limit.
-    Only renewed leases can confuse that order: then a worker goes too far by its batch at most.
+    A flow that reached its limit is paused, and staff are told. Workers count one after the other,
+    and what each lets go on counts at once, so that together they keep to the limit exactly.
     """
     watched: dict[int, list[Dispatch]] = defaultdict(list)
     for row in rows:
@@ -69,29 +71,27 @@ def _beyond_limit(flow: Flow, mine: Sequence[Dispatch], now: datetime) -> set[in
     assert limit is not None
     assert flow.blast_since is not None
     of_flow = Dispatch.objects.filter(message__flow=flow, message__is_shadow=False)
-    went = of_flow.filter(state__in=_WENT, sending_at__gte=flow.blast_since).count()
-    first = mine[0]
-    ahead = (
-        of_flow.filter(state=DispatchState.LEASED)
-        .exclude(lease_owner=first.lease_owner)
-        .filter(
-            Q(leased_until__lt=first.leased_until)
-            | Q(leased_until=first.leased_until, lease_owner__lt=first.lease_owner)
-        )
-        .count()
-    )
-    free = max(0, limit - went - ahead)
-    beyond = list(mine[free:])
+    ids = [row.pk for row in mine]
+    with transaction.atomic(using=database_for(Dispatch)):
+        # No key: rows that only refer to the flow need not wait.
+        Flow.objects.select_for_update(no_key=True).get(pk=flow.pk)
+        went = of_flow.filter(state__in=_WENT, sending_at__gte=flow.blast_since).count()
+        ahead = of_flow.filter(state=DispatchState.LEASED, detail=_COUNTED).exclude(pk__in=ids)
+        held = ahead.count()
+        free = max(0, limit - went - held)
+        Dispatch.objects.filter(pk__in=ids[:free]).update(detail=_COUNTED)
+        Dispatch.objects.filter(pk__in=ids[free:], detail=_COUNTED).update(detail="")
+    beyond = ids[free:]
     if not beyond:
         return set()
     is_over = went >= limit
-    for row in beyond:
-        settling.requeue(
-            row.pk, now if is_over or not ahead else now + triggers_settings().tick_every
-        )
+    # While others hold what is left of the limit, what becomes of that decides.
+    again_at = now + triggers_settings().tick_every if held and not is_over else now
+    for pk in beyond:
+        settling.requeue(pk, again_at)
     if is_over:
         _pause(flow, limit, went, now)
-    return {row.pk for row in beyond}
+    return set(beyond)
 
 
 def _pause(flow: Flow, limit: int, went: int, now: datetime) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from oscar_triggers.channels import Outcome, Receipt
@@ -124,11 +125,38 @@ def test_what_another_worker_holds_counts_as_gone(say: Setter, now: datetime) ->
     _cards(8, now)
     ahead = list(Dispatch.objects.order_by("pk").values_list("pk", flat=True)[:3])
     Dispatch.objects.filter(pk__in=ahead).update(
-        state="leased", lease_owner="another", leased_until=now + timedelta(seconds=30)
+        state="leased", lease_owner="another", leased_until=now + timedelta(minutes=9)
     )
+    rows = Dispatch.objects.filter(pk__in=ahead).select_related("message__flow__live_version")
+    assert len(blast.within_limits(list(rows), now)) == 3
     outbox.send_due(now + timedelta(seconds=1))
     assert len(mail.outbox) == 2
     assert Flow.objects.get().state == FlowState.LIVE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_workers_together_keep_to_the_limit(say: Setter, now: datetime) -> None:
+    say(BLAST_LIMIT=13, BATCH_SIZE=4, TICK_EVERY=timedelta(0))
+    _cards(40, now)
+    moment = now + timedelta(seconds=1)
+    begin = threading.Barrier(3)
+
+    def work() -> None:
+        begin.wait()
+        try:
+            for _turn in range(12):
+                outbox.send_due(moment)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _number in range(3)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    assert Dispatch.objects.filter(state="sent").count() == 13
+    assert Flow.objects.get().state == FlowState.PAUSED
+    assert Alarm.objects.get(key="blast:cards").count == 1
 
 
 def _django_6() -> bool:
