@@ -23,7 +23,7 @@ from django.urls import NoReverseMatch
 from .builtin import anymail
 from .conf import TriggersSettings, site_settings, triggers_settings
 from .content import links
-from .engine import alarms, catches, pruning
+from .engine import alarms, catches, pruning, segments
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
 
@@ -52,7 +52,19 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_postal_address(general),
         *_senders(general),
         *_safety(general),
+        *_segments(),
     ]
+
+
+def _segments() -> Iterator[CheckMessage]:
+    try:
+        segments.check_settings()
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"{error}",
+            hint="Flows that ask for a segment take nobody in until then.",
+            id="oscar_triggers.E057",
+        )
 
 
 def _safety(general: TriggersSettings) -> Iterator[CheckMessage]:

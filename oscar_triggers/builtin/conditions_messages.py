@@ -109,7 +109,7 @@ def _dispatches(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
         message_id__in=set(message_ids), state__in=[DispatchState.SENT, DispatchState.UNKNOWN]
     ).order_by("hop")
     for row in rows.values("message_id", "feedback", "delivered_at", "opened_at"):
-        found[row["message_id"]].append(row)
+        found[row["message_id"]].append(dict(row))
     return found
 
 
@@ -132,8 +132,8 @@ class MessageCondition(Condition):
         verdicts = []
         for message in _messages_of(subjects, self.step):
             if message is None:
-                compared = {"step": self.step, "message": None}
-                verdicts.append(Verdict(holds=False, compared=compared))
+                nothing = {"step": self.step, "message": None}
+                verdicts.append(Verdict(holds=False, compared=nothing))
             else:
                 holds, compared = self.asked(message)
                 compared = {

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -25,9 +25,8 @@ from .. import events
 from ..engine import fields, intake, plans, sweeping
 from ..engine.intake import Record
 from ..events import Event, TriggerOptions
-from ..exceptions import InvalidOptions, TriggersError
+from ..exceptions import TriggersError
 from ..kinds import option
-from ..limits import read_time
 from ..models import RUNNING, Contact, ContactPoint, Flow, Pulse
 from ..policy.points import SMS
 from ..policy.zones import zone_of
@@ -42,8 +41,6 @@ BATCH = 1_000
 _FURTHEST = timedelta(hours=15)
 _MOST_DAYS_BEFORE = 180
 _STORED = re.compile(r"(?:(?P<year>\d{4})|-)-(?P<month>\d\d)-(?P<day>\d\d)\Z")
-
-_O = TypeVar("_O", bound="AnnualDateOptions")
 
 
 def _feb_29_choices() -> list[tuple[str, Any]]:
@@ -63,8 +60,8 @@ class AnnualDateOptions(TriggerOptions):
         help_text=pgettext_lazy("triggers", "A field of the contact that holds a date."),
     )
     days_before: int = option(default=0, label=pgettext_lazy("triggers", "Days before it"))
-    at: str = option(
-        default="09:00",
+    at: time = option(
+        default=time(9),
         label=pgettext_lazy("triggers", "Time of day"),
         help_text=pgettext_lazy("triggers", "In the contact's time zone, as in 09:00."),
     )
@@ -74,21 +71,9 @@ class AnnualDateOptions(TriggerOptions):
         choices=_feb_29_choices,
     )
 
-    @classmethod
-    def from_options(cls: type[_O], stored: Mapping[str, Any]) -> _O:
-        """Read the options; YAML takes an unquoted 21:30 for 1290 minutes."""
-        given = dict(stored)
-        if isinstance(given.get("at"), int | time):
-            try:
-                given["at"] = f"{read_time(given['at']):%H:%M}"
-            except ValueError as error:
-                raise InvalidOptions(f"at: {error}") from error
-        return super().from_options(given)
-
     def __post_init__(self) -> None:
-        """Refuse a field, a number of days and a time that are none."""
+        """Refuse a field, a number of days and a rule that are none."""
         fields.check_name(self.field)
-        read_time(self.at)
         if not 0 <= self.days_before <= _MOST_DAYS_BEFORE:
             raise ValueError(
                 pgettext("triggers", "days_before must be from 0 to %(count)d")
@@ -121,7 +106,7 @@ class AnnualDate(Event):
     #: The year of the day itself, also when the event is in the December before.
     year: int
     days_before: int = 0
-    at: str = "09:00"
+    at: time = time(9)
     feb_29: str = FEB_28
 
     def episode_key(self, about: About | None) -> str:
@@ -175,7 +160,7 @@ def _day_in(year: int, month: int, day: int, feb_29: str) -> date | None:
 
 def _moment(day: date, options: AnnualDateOptions, zone: ZoneInfo) -> datetime:
     local = day - timedelta(days=options.days_before)
-    return datetime.combine(local, read_time(options.at), tzinfo=zone).astimezone(UTC)
+    return datetime.combine(local, options.at, tzinfo=zone).astimezone(UTC)
 
 
 @sweeping.register
@@ -223,7 +208,7 @@ def _wishes() -> Iterator[tuple[AnnualDateOptions, timedelta]]:
 
 def _whose_day_is_near(
     name: str, wanted: Mapping[AnnualDateOptions, timedelta], now: datetime
-) -> QuerySet[Contact, dict[str, Any]]:
+) -> QuerySet[Any, Any]:
     days: set[str] = set()
     for options, patience in wanted.items():
         day = (now - patience - _FURTHEST).date()
@@ -247,7 +232,7 @@ def _spellings(day: date, feb_29: str) -> set[str]:
     return found
 
 
-def _batches(rows: QuerySet[Contact, dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: QuerySet[Any, Any]) -> Iterator[list[dict[str, Any]]]:
     last = 0
     while batch := list(rows.filter(pk__gt=last)[:BATCH]):
         yield batch
@@ -294,7 +279,7 @@ def _record(
         occurred_at=_moment(day, options, zone),
         site_id=row["site_id"],
         # By the year and not by the day: a corrected date is not another day this year.
-        key=f"{options.field}:{year}:{options.days_before}:{options.at}:{options.feb_29}:{row['pk']}",
+        key=f"{options.field}:{year}:{options.days_before}:{options.at:%H:%M}:{options.feb_29}:{row['pk']}",
     )
 
 

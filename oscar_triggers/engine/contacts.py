@@ -114,12 +114,12 @@ def same_people_ids(people: Sequence[Person]) -> list[set[int]]:
         for index in (*users.get(str(user_id), ()), *contact_ids.get(pk, ()), *keys.get(key, ())):
             found[index] |= {pk, joined_into_id or pk}
     if points:
-        for pk, joined_into_id, channel, normalised in ContactPoint.objects.filter(
+        for pk, into_id, channel, normalised in ContactPoint.objects.filter(
             channel__in={channel for channel, _normalised in points},
             normalised__in={normalised for _channel, normalised in points},
         ).values_list("contact_id", "contact__joined_into_id", "channel", "normalised"):
             for index in points.get((channel, normalised), ()):
-                found[index] |= {pk, joined_into_id or pk}
+                found[index] |= {pk, into_id or pk}
     return found
 
 

@@ -118,7 +118,7 @@ def _offer(product: Any, strategy: Any) -> Offer:
 
 def _strategies(subjects: Sequence[Subject]) -> dict[str, Any]:
     """Return the pricing strategy for each account, by its number as text, in one query."""
-    wanted = {one.user_id for one in subjects if one.user_id is not None}
+    wanted: set[Any] = {one.user_id for one in subjects if one.user_id is not None}
     people: dict[str, Any] = {}
     if wanted:
         users = get_user_model()._default_manager.using(database_for(Contact))

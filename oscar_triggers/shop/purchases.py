@@ -127,9 +127,9 @@ def _identities(subjects: Sequence[Subject]) -> list[_Identity]:
     ]
 
 
-def _rows(wanted: Q) -> QuerySet[Any, dict[str, Any]]:
+def _rows(wanted: Q) -> QuerySet[Any, Any]:
     email = f"user__{get_user_model().get_email_field_name()}"
-    return (
+    found: QuerySet[Any, Any] = (
         tables.orders()
         .annotate(guest=Lower("guest_email"), account=Lower(F(email)))
         .filter(wanted)
@@ -138,6 +138,7 @@ def _rows(wanted: Q) -> QuerySet[Any, dict[str, Any]]:
             "total_incl_tax", "currency", "date_placed",
         )
     )  # fmt: skip
+    return found
 
 
 def _purchase(row: Mapping[str, Any]) -> Purchase:

@@ -13,6 +13,7 @@ from oscar_triggers.engine import fields
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
 from oscar_triggers.models import Contact
 from oscar_triggers.snapshots import About, Subject
+from tests.existing_shop.reading import DOCS
 
 NOW = datetime(2026, 12, 24, 12, 0, tzinfo=UTC)
 
@@ -235,24 +236,25 @@ def test_tags_are_asked(anna: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "moment", "holds"),
+    ("options", "text", "holds"),
     [
-        ({"from_day": "12-24", "until_day": "01-06"}, datetime(2026, 12, 24, 0, 0), True),
-        ({"from_day": "12-24", "until_day": "01-06"}, datetime(2027, 1, 6, 23, 59), True),
-        ({"from_day": "12-24", "until_day": "01-06"}, datetime(2027, 1, 7, 0, 0), False),
-        ({"from_day": "12-24", "until_day": "01-06"}, datetime(2026, 12, 23, 23, 59), False),
-        ({"from_day": "2-1", "until_day": "02-29"}, datetime(2027, 2, 28, 12, 0), True),
-        ({"from_day": "2-1", "until_day": "02-29"}, datetime(2027, 3, 1, 0, 0), False),
-        ({"first": "2026-12-24"}, datetime(2026, 12, 24, 0, 0), True),
-        ({"last": date(2026, 12, 24)}, datetime(2026, 12, 25, 0, 0), False),
-        ({"weekdays": ["thu"]}, datetime(2026, 12, 24, 23, 59), True),
-        ({"weekdays": ["thu"], "last": "2026-12-01"}, datetime(2026, 12, 24, 0, 0), False),
-        ({"weekdays": ["fri", "sat"]}, datetime(2026, 12, 24, 0, 0), False),
+        ({"from_day": "12-24", "until_day": "01-06"}, "2026-12-24 00:00", True),
+        ({"from_day": "12-24", "until_day": "01-06"}, "2027-01-06 23:59", True),
+        ({"from_day": "12-24", "until_day": "01-06"}, "2027-01-07 00:00", False),
+        ({"from_day": "12-24", "until_day": "01-06"}, "2026-12-23 23:59", False),
+        ({"from_day": "2-1", "until_day": "02-29"}, "2027-02-28 12:00", True),
+        ({"from_day": "2-1", "until_day": "02-29"}, "2027-03-01 00:00", False),
+        ({"first": "2026-12-24"}, "2026-12-24 00:00", True),
+        ({"last": date(2026, 12, 24)}, "2026-12-25 00:00", False),
+        ({"weekdays": ["thu"]}, "2026-12-24 23:59", True),
+        ({"weekdays": ["thu"], "last": "2026-12-01"}, "2026-12-24 00:00", False),
+        ({"weekdays": ["fri", "sat"]}, "2026-12-24 00:00", False),
     ],
 )
-def test_the_date_is_asked(options: dict[str, Any], moment: datetime, holds: bool) -> None:
+def test_the_date_is_asked(options: dict[str, Any], text: str, holds: bool) -> None:
+    moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
     one = subject(time_zone="UTC")
-    [verdict] = ask({"kind": "date_is", **options}, one, now=moment.replace(tzinfo=UTC))
+    [verdict] = ask({"kind": "date_is", **options}, one, now=moment)
     assert verdict.holds is holds
     assert verdict.compared["today"] == moment.date()
 
@@ -285,3 +287,18 @@ def test_the_date_is_the_readers_own() -> None:
 def test_a_question_about_no_date_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptions):
         conditions.from_options({"kind": "date_is", **options})
+
+
+# ── The documentation ────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_condition_that_ships_is_documented_with_its_options() -> None:
+    text = (DOCS / "reference" / "conditions.md").read_text(encoding="utf-8")
+    for kind, condition in conditions.registry.items():
+        if not condition.__module__.startswith("oscar_triggers."):
+            continue
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{kind}`")]
+        for option in condition.option_fields():
+            assert f"`{option.name}`" in row, f"{kind}: {option.name}"
+            assert str(option.metadata["label"]), f"{kind}: {option.name}"
+        assert str(condition.label), kind

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from oscar_triggers import conditions
+from oscar_triggers.checks import check_settings
 from oscar_triggers.engine import contacts, enrollments, fields, intake, segments
 from oscar_triggers.models import (
     Contact,
@@ -303,6 +304,8 @@ def test_a_segment_that_cannot_be_is_refused_by_name(settings: Any, written: Any
     settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "SEGMENTS": written}
     with pytest.raises(ImproperlyConfigured, match="SEGMENTS"):
         segments.check_settings()
+    [error] = [one for one in check_settings() if one.id == "oscar_triggers.E057"]
+    assert "SEGMENTS" in error.msg
 
 
 def test_another_app_may_bring_segments(anna: Enrollment, now: datetime) -> None:
