@@ -584,3 +584,52 @@ def test_webhooks_that_anybody_may_call_are_named(settings: Any) -> None:
     assert named()
     settings.ANYMAIL = {"WEBHOOK_SECRET": "a:b"}
     assert not named()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "dead"),
+    [
+        (550, "5.1.1 no such mailbox", True),
+        (550, "User unknown", True),
+        (550, "5.7.1 rejected by our policy", False),
+        (550, "5.7.1 user unknown", False),
+        (552, "5.2.2 mailbox full", False),
+        (552, "mailbox full", False),
+        (450, "4.1.1 user unknown for now", False),
+        (554, "transaction failed", False),
+    ],
+)
+def test_a_refusal_at_the_hand_over_says_whether_the_address_is_dead(
+    code: int, said: str, dead: bool
+) -> None:
+    from oscar_triggers.builtin import answers
+    from oscar_triggers.channels import Parcel
+
+    parcel = Parcel(dispatch_id=1, to=ANNA)
+    told = answers.for_reply(parcel, answers.Stage.RECIPIENT, code, said, provider="smtp")
+    assert told.point_is_dead is dead
+    # What is said of the text is never held against the reader.
+    told = answers.for_reply(parcel, answers.Stage.CONTENT, code, said, provider="smtp")
+    assert told.point_is_dead is False
+
+
+def test_who_does_not_exist_leaves_every_flow_with_the_refusal(
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    now: datetime,
+    smtp_sink: Any,
+) -> None:
+    """A real mail server says it, with no enhanced code."""
+
+    async def refuse(*arguments: Any) -> str:
+        return "550 User unknown"
+
+    smtp_sink.handle_RCPT = refuse
+    publish_flow(SEND, wait("wait", "30d"))
+    expire(code="A1", card="1")
+    clockwork.tick(now)
+    clockwork.tick(now + timedelta(minutes=1))
+    assert suppressed() == [SuppressionReason.BOUNCE]
+    assert Enrollment.objects.get().exit_reason == "unsubscribed"
+    assert Dispatch.objects.get().state == DispatchState.DEAD
