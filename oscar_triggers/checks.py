@@ -23,9 +23,10 @@ from django.urls import NoReverseMatch
 from .builtin import anymail
 from .conf import TriggersSettings, site_settings, triggers_settings
 from .content import links
-from .engine import alarms, catches, pruning, segments
+from .engine import alarms, catches, incentives, pruning, segments
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
+from .policy import caps, windows
 
 TAG = "oscar_triggers"
 _SMTP = "django.core.mail.backends.smtp."
@@ -53,7 +54,20 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_senders(general),
         *_safety(general),
         *_segments(),
+        *_limits(),
     ]
+
+
+def _limits() -> Iterator[CheckMessage]:
+    for check in (windows.check_setting, caps.check_setting, incentives.check_setting):
+        try:
+            check()
+        except ImproperlyConfigured as error:
+            yield Error(
+                f"{error}",
+                hint="Until then no promotional message leaves.",
+                id="oscar_triggers.E058",
+            )
 
 
 def _segments() -> Iterator[CheckMessage]:

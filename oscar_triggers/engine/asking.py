@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+from django.utils.translation import pgettext
+
+from .. import channels
+from ..conf import PROMOTIONAL
 from ..definitions import FlowDefinition
+from ..exceptions import Problem
 from ..models import Dispatch
+from ..policy import windows
 from ..policy.verdicts import SendRequest
 from ..snapshots import Subject
+from . import checking
+
+
+@checking.register
+def hours_leave_a_moment(definition: FlowDefinition) -> list[Problem]:
+    """Name the channels on which a flow's own hours lie wholly within quiet hours."""
+    window = definition.send_window
+    if window is None:
+        return []
+    used = {str(step.options.get("channel", "")) for step, *_rest in definition.walk()}
+    return [
+        Problem(
+            where="send_window",
+            message=pgettext(
+                "triggers",
+                "leaves no moment outside the quiet hours of the channel '%(channel)s': nothing "
+                "would ever be sent; choose other hours",
+            )
+            % {"channel": channel},
+        )
+        for channel in sorted((used & set(channels.registry)) or {"email"})
+        if not windows.leaves_a_moment(
+            windows.rules_for(channel, window, promotional=definition.stream == PROMOTIONAL)
+        )
+    ]
 
 
 def request_of(

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from django.core.exceptions import ImproperlyConfigured
+
+from ..conf import triggers_settings
 from ..exceptions import Problem
 from ..models import VoucherGrant
 from ..registry import Registry
@@ -78,6 +81,16 @@ def revoke_all(message_ids: Sequence[int], now: datetime) -> None:
     if message_ids:
         for incentive in registry.values():
             incentive.revoke(message_ids, now)
+
+
+def check_setting() -> None:
+    """Read INCENTIVE_EVERY; raises ImproperlyConfigured saying what to write instead."""
+    every: Any = triggers_settings().incentive_every
+    if every is not None and (not isinstance(every, timedelta) or every <= timedelta(0)):
+        raise ImproperlyConfigured(
+            f"OSCAR_TRIGGERS['INCENTIVE_EVERY'] is {every!r}; write a timedelta, as in "
+            "timedelta(days=30), or None for any number of vouchers."
+        )
 
 
 def revoke_untold(enrollment_ids: Sequence[int], now: datetime) -> None:

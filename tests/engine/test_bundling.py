@@ -209,7 +209,6 @@ def test_what_the_night_holds_back_is_joined_by_the_next(
     assert letters() == ["Dear Anna, first A1, all [A1][B2][C3][D4]."]
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_planning_for_one_person_make_one_letter(
     flow: Any, agreed: int, expire: Callable[..., None], now: datetime

@@ -228,7 +228,6 @@ def test_a_paused_flow_holds_nobody_up(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.postgres
 @pytest.mark.parametrize("most", [1, 2])
 def test_two_workers_never_send_one_too_many(
     cap: Callable[..., None],
@@ -348,3 +347,74 @@ def test_who_is_held_gets_no_letter_and_a_reason(
     tick(now)
     assert Message.objects.get().reason == "holdout"
     assert Decision.objects.get(rule="holdout").compared == {"percent": 10}
+
+
+def test_settings_of_limits_that_are_none_are_told_by_the_checks(settings: Any) -> None:
+    from oscar_triggers.checks import check_settings
+
+    settings.OSCAR_TRIGGERS = {
+        **settings.OSCAR_TRIGGERS,
+        "QUIET_HOURS": {"sms": "at night"},
+        "FREQUENCY_CAPS": {"promotional": [{"most": "many", "within": "1d"}]},
+        "INCENTIVE_EVERY": "30d",
+    }
+    told = [one.msg for one in check_settings() if one.id == "oscar_triggers.E058"]
+    assert [key in text for key, text in zip(("QUIET", "FREQ", "INCENT"), told, strict=True)] == [
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_flow_whose_hours_are_all_quiet_is_not_published(
+    publish_flow: Callable[..., Any], settings: Any
+) -> None:
+    from oscar_triggers.exceptions import TriggersError
+
+    settings.OSCAR_TRIGGERS = {
+        **settings.OSCAR_TRIGGERS,
+        "QUIET_HOURS": {"email": ("20:00", "08:00")},
+    }
+    with pytest.raises(TriggersError, match="leaves no moment"):
+        publish_flow(SEND, send_window={"from": "22:00", "until": "07:00"})
+    publish_flow(SEND, send_window={"from": "22:00", "until": "08:15"})
+
+
+def test_judging_costs_the_same_for_one_and_for_a_hundred(
+    cap: Callable[..., None],
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    now: datetime,
+) -> None:
+    from django.test.utils import CaptureQueriesContext
+
+    from oscar_triggers.engine import advancing, routing
+    from oscar_triggers.policy import verdicts
+
+    cap({"most": 3, "within": "1d"})
+    publish_flow(SEND, holdout=5)
+    expire()
+    routing.route(now)
+    advancing.advance(now)
+    [message] = Message.objects.all()
+    counts = []
+    for size in (1, 100):
+        requests = [
+            verdicts.SendRequest(
+                message_id=message.pk + count,
+                contact_id=agreed,
+                channel="email",
+                point_hash=message.contact.points.get().point_hash if message.contact else "",
+                stream="promotional",
+                topic="offers",
+                flow_id=message.flow_id,
+                holdout=5,
+            )
+            for count in range(size)
+        ]
+        Assignment.objects.all().delete()
+        with CaptureQueriesContext(connection) as asked:
+            verdicts.judge_many(requests, now)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 8
