@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils.translation import pgettext
 
-from .kinds import format_duration, parse_duration, read_time
+from .kinds import format_duration, parse_duration
+from .kinds import read_time as read_time
 
 EVERY_EPISODE = "every_episode"
 NEVER = "never"

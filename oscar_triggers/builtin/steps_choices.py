@@ -53,7 +53,9 @@ class Split(Step):
                 pgettext("triggers", "weights: no branch %(unknown)s (there are: %(known)s)")
                 % {"unknown": ", ".join(map(str, unknown)), "known": ", ".join(ARMS)}
             )
-        for arm, weight in self.weights.items():
+        # Whatever a file holds stands here: a mapping is read without looking into it.
+        weights: dict[str, Any] = dict(self.weights)
+        for arm, weight in weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int) or weight < 0:
                 raise ValueError(
                     pgettext("triggers", "weights: '%(arm)s' must be a whole number of 0 or more")

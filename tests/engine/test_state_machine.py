@@ -161,6 +161,11 @@ class Shop(RuleBasedStateMachine):
         self.now += step
         clockwork.tick(self.now)
 
+    @rule()
+    def people_move_while_mail_is_down(self) -> None:
+        """Plan letters that stay where they are."""
+        clockwork.tick(self.now, send=False)
+
     @rule(days=st.integers(2, 12))
     def nothing_runs_for_days(self, days: int) -> None:
         """Stand still, and go on: whoever should have got something meanwhile misses it."""

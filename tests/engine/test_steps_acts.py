@@ -24,6 +24,7 @@ from oscar_triggers.models import (
     FlowState,
     FlowVersion,
     Message,
+    VoucherGrant,
 )
 from oscar_triggers.snapshots import Person
 from sandbox.shop_extras.triggers import RingTheBell
@@ -132,6 +133,29 @@ def test_a_rehearsal_changes_nothing_and_tells_nobody(
     assert Enrollment.objects.get().exit_reason == ExitReason.COMPLETED
     assert len(RingTheBell.rung) == 1
     assert (ContactTag.objects.count(), mail.outbox) == (0, [])
+
+
+def test_a_voucher_is_granted_once_to_a_person_in_a_month(
+    publish_flow: Publish, expire: Tell, tick: Tick, now: datetime, settings: Any
+) -> None:
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "INCENTIVE_EVERY": timedelta(days=30)}
+    publish_flow(
+        {"key": "gift", "kind": "voucher",
+         "options": {"voucher": {"percent": 10, "valid": "7d"}},
+         "branches": {"granted": [RING], "not_granted": []}},
+        wait("pause", "1d"),
+    )  # fmt: skip
+    RingTheBell.rung.clear()
+    expire(card="1")
+    tick(now)
+    expire(card="2")
+    tick(now + timedelta(minutes=1))
+    first, second = Enrollment.objects.order_by("pk")
+    assert RingTheBell.rung == [first.contact_id]
+    assert VoucherGrant.objects.get().enrollment_id == first.pk
+    decisions = Decision.objects.filter(rule="gift").order_by("pk")
+    assert [d.verdict for d in decisions] == ["granted", "not_granted"]
+    assert decisions.filter(enrollment=second).get().compared["reason"] == "incentive_limit"
 
 
 NOTIFY = {
