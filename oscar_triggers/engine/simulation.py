@@ -28,6 +28,7 @@ from ..models import (
     DispatchState,
     Enrollment,
     EnrollmentState,
+    ExitReason,
     Flow,
     FlowState,
     JournalEntry,
@@ -196,7 +197,8 @@ class _Stage:
         self.person = person
         self.site_id = site_id
         self.entries: list[int] = []
-        self.enrollment_id: int | None = None
+        #: The enrollment in the flow, and those in flows that it jumped to.
+        self.enrollment_ids: list[int] = []
         self.lines: list[SimulatedDecision] = []
         self._newest_decision = 0
         self._last_wait: tuple[str, datetime | None] | None = None
@@ -219,25 +221,25 @@ class _Stage:
             occurred_at=now,
             recorded_at=now,
         )
-        if self.enrollment_id is not None:
+        if self.enrollment_ids:
             self._note(now, verdict="happened", rule=kind, compared=event.to_options())
         routing.route_entries([entry], now)
-        if self.enrollment_id is None:
+        if not self.enrollment_ids:
             self.entries.append(entry.pk)
-            entered = Enrollment.objects.filter(flow_id=self.flow_id, journal_entry=entry).first()
-            self.enrollment_id = entered.pk if entered else None
+            entered = Enrollment.objects.filter(flow_id=self.flow_id, journal_entry=entry)
+            self.enrollment_ids += entered.values_list("pk", flat=True)
         self._collect()
 
     def settle(self, now: datetime) -> None:
         """Move the enrollment and its letters until nothing more is to be done at this moment."""
-        if self.enrollment_id is None:
+        if not self.enrollment_ids:
             return
         for _round in range(_MOST_ROUNDS):
-            moved = advancing.advance(now, ids=[self.enrollment_id])
-            if not moved and not self._hand_over(now):
+            moved = advancing.advance(now, ids=self.enrollment_ids)
+            if not moved and not self._hand_over(now) and not self._follow_jump():
                 break
         self._collect()
-        row = Enrollment.objects.get(pk=self.enrollment_id)
+        row = Enrollment.objects.get(pk=self.enrollment_ids[-1])
         standing = (row.step_key, row.due_at)
         if row.state == EnrollmentState.ACTIVE and standing != self._last_wait:
             if self._is_the_same_wait(row.step_key, now):
@@ -247,6 +249,22 @@ class _Stage:
             self._note(
                 now, verdict="wait", rule=row.step_key, compared=compared, step_key=row.step_key
             )
+
+    def _follow_jump(self) -> bool:
+        """Go along into another flow; say whether there was a jump to follow."""
+        row = Enrollment.objects.get(pk=self.enrollment_ids[-1])
+        if row.exit_reason != ExitReason.MOVED:
+            return False
+        left = Decision.objects.filter(enrollment=row, reason=ExitReason.MOVED).last()
+        arrived = Enrollment.objects.filter(
+            flow__key=left.compared.get("flow", "") if left else "",
+            contact_id=row.contact_id,
+            episode_key=row.episode_key,
+            is_shadow=True,
+        ).exclude(pk__in=self.enrollment_ids)
+        found = list(arrived.values_list("pk", flat=True))
+        self.enrollment_ids += found
+        return bool(found)
 
     def _is_the_same_wait(self, step_key: str, now: datetime) -> bool:
         """Say whether the last line is this wait, which a letter's outcome made begin anew."""
@@ -281,7 +299,7 @@ class _Stage:
 
     def _dispatches(self) -> Any:
         return Dispatch.objects.filter(
-            message__items__enrollment_id=self.enrollment_id or 0,
+            message__items__enrollment_id__in=self.enrollment_ids,
             state__in=[DispatchState.PLANNED, DispatchState.RETRY],
         ).distinct()
 
@@ -291,11 +309,9 @@ class _Stage:
 
     def next_moments(self) -> list[datetime]:
         """Return when something is due next."""
-        if self.enrollment_id is None:
-            return []
         moments = list(
             Enrollment.objects.filter(
-                pk=self.enrollment_id, state=EnrollmentState.ACTIVE, due_at__isnull=False
+                pk__in=self.enrollment_ids, state=EnrollmentState.ACTIVE, due_at__isnull=False
             ).values_list("due_at", flat=True)
         )
         moments += self._dispatches().values_list("due_at", flat=True)
@@ -309,12 +325,14 @@ class _Stage:
         messages = {
             message.pk: message
             for message in Message.objects.filter(
-                items__enrollment_id=self.enrollment_id or 0
+                items__enrollment_id__in=self.enrollment_ids
             ).select_related("template_version")
         }
-        mine = Q(journal_entry_id__in=self.entries, flow_id=self.flow_id)
-        if self.enrollment_id is not None:
-            mine |= Q(enrollment_id=self.enrollment_id) | Q(message_id__in=list(messages))
+        mine = (
+            Q(journal_entry_id__in=self.entries, flow_id=self.flow_id)
+            | Q(enrollment_id__in=self.enrollment_ids)
+            | Q(message_id__in=list(messages))
+        )
         new = Decision.objects.filter(mine, pk__gt=self._newest_decision)
         for decision in new.order_by("pk").distinct():
             self._newest_decision = decision.pk

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from oscar_triggers import signals
+from oscar_triggers import events, signals
 from oscar_triggers.definitions import FlowDefinition, write_flow_file
 from oscar_triggers.engine import simulation
 from oscar_triggers.engine.simulation import Act, MadeUp, SimulatedDecision
@@ -26,6 +27,7 @@ from oscar_triggers.models import (
     Message,
 )
 from oscar_triggers.snapshots import About, Person
+from sandbox.shop_extras.triggers import GiftCardExpiring
 
 from .conftest import SEND, wait
 
@@ -144,6 +146,36 @@ def test_a_live_flow_and_its_people_stay_as_they_are(
     assert told(lines)[-1] == ("letter-a", "shadowed")
     assert (list(Enrollment.objects.values()), list(Flow.objects.values())) == before
     assert len(mail.outbox) == 1
+
+
+def test_a_jump_is_followed_into_the_other_flow(
+    publish_flow: Callable[..., FlowVersion], person: Person, now: datetime
+) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class CardLost(GiftCardExpiring):
+        kind: ClassVar[str] = "card_lost"
+
+    steps = wait("rest", "1d"), {**SEND, "key": "letter-there"}
+    jump = {"key": "leap", "kind": "jump", "options": {"flow": "other"}}
+    with events.registry.temporarily("card_lost", CardLost):
+        publish_flow(*steps, key="other", trigger="card_lost")
+        lines = simulation.simulate(
+            flow(SEND, jump), person=person, act=ACT, at=now, made_up=AGREED
+        )
+    assert ("leap", "exit") in told(lines)
+    assert told(lines)[-1] == ("letter-there", "shadowed")
+    assert mail.outbox == []
+
+
+def test_a_simulated_voucher_is_none(person: Person, now: datetime) -> None:
+    from oscar.core.loading import get_model
+
+    offer = {"template": "card", "voucher": {"percent": 10, "valid": "7d"}}
+    lines = simulation.simulate(
+        flow({**SEND, "options": offer}), person=person, act=ACT, at=now, made_up=AGREED
+    )
+    assert told(lines)[-1] == ("letter", "shadowed")
+    assert not get_model("voucher", "Voucher").objects.exists()
 
 
 def test_it_ends_where_it_should(person: Person, now: datetime) -> None:
