@@ -12,4 +12,6 @@ urlpatterns = [
     path("u/<str:public_id>/", views.unsubscribe, name="unsubscribe"),
     path("c/<str:token>/", views.click, name="click"),
     path("b/<str:token>/", views.basket, name="basket"),
+    path("health/<str:token>/", views.health, name="health"),
+    path("health/<str:token>/metrics", views.metrics, name="metrics"),
 ]

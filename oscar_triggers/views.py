@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from hmac import compare_digest
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import get_script_prefix
 from django.utils import timezone
@@ -23,6 +24,8 @@ from django.views.decorators.http import require_http_methods
 
 from .conf import site_settings, triggers_settings
 from .engine import clicks, unsubscribing, wording
+from .insight import health as engine_health
+from .insight import metrics as engine_metrics
 from .shop import restoring, visitors
 
 View = Callable[..., HttpResponse]
@@ -126,6 +129,32 @@ def _request(request: HttpRequest) -> clicks.Request:
         looks_ahead="prefetch" in purpose or "preview" in purpose or "X-Moz" in request.headers,
         basket_id=visitors.cookie_basket_id(request),
     )
+
+
+@private_page
+@require_http_methods(["GET", "HEAD"])
+def health(request: HttpRequest, token: str) -> HttpResponse:
+    """Say how the engine is, as JSON for monitoring: 503 when messages do not go out."""
+    _know_monitor(token)
+    data = engine_health.as_data(engine_health.examine(timezone.now()))
+    return JsonResponse(data, status=200 if data["ok"] else 503)
+
+
+@private_page
+@require_http_methods(["GET", "HEAD"])
+def metrics(request: HttpRequest, token: str) -> HttpResponse:
+    """Give the engine's figures as Prometheus reads them."""
+    _know_monitor(token)
+    if not engine_metrics.is_possible():
+        raise Http404
+    text, content_type = engine_metrics.as_text(timezone.now())
+    return HttpResponse(text, content_type=content_type)
+
+
+def _know_monitor(token: str) -> None:
+    secret = triggers_settings().health_token
+    if not secret or not compare_digest(token.encode(), secret.encode()):
+        raise Http404
 
 
 def _shop(site_id: int | None) -> dict[str, Any]:

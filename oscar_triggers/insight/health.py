@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connections
+from django.db import OperationalError, ProgrammingError, connections
 from django.db.models import Count, Min, Q
 from django.utils.timesince import timesince
 
@@ -36,7 +36,20 @@ __all__ = ["LOOK_BACK", "PATIENCE", "Finding", "Level", "as_data", "examine"]
 
 
 def examine(now: datetime) -> list[Finding]:
-    """Look at everything in the database that tells how the engine is."""
+    """Look at everything in the database that tells how the engine is; never raises for it."""
+    try:
+        return _examine(now)
+    except (OperationalError, ProgrammingError) as error:
+        return [
+            Finding(
+                level=Level.PROBLEM,
+                text=f"The database does not answer as it should ({type(error).__name__}).",
+                advice="See whether it runs; if it does, run 'manage.py migrate'.",
+            )
+        ]
+
+
+def _examine(now: datetime) -> list[Finding]:
     missing = _missing_tables()
     if missing:
         return [

@@ -202,7 +202,10 @@ def test_the_doctor_finds_the_settings_complete(shop: Installation) -> None:
 
 
 def test_it_is_inert_until_something_is_published(shop: Installation) -> None:
-    assert set(shop.inert["rows_after_a_tick"]) == {"oscar_triggers.Pulse"}
+    assert set(shop.inert["rows_after_a_tick"]) == {
+        "oscar_triggers.Installation",
+        "oscar_triggers.Pulse",
+    }
     after = set(shop.inert["rows_after_shopping"])
     assert not after & {
         "oscar_triggers.Enrollment",

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from django.core import checks as django_checks
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from oscar_triggers import checks
 from oscar_triggers.engine import clockwork, installation
-from oscar_triggers.insight import deliverability, metrics
+from oscar_triggers.insight import deliverability, health, metrics
 from oscar_triggers.insight.findings import Level
 from oscar_triggers.models import Breaker, Dispatch
 from tests.storm.world import plan_cards, publish_card_flow
@@ -91,6 +92,19 @@ def test_monitoring_reads_figures_and_none_of_them_names_a_person(
     assert 'triggers_breaker_open{provider="email"} 1.0' in text
     assert 'triggers_pulse_age_seconds{part="tick"}' in text
     assert "example.com" not in text
+
+
+def test_a_database_that_does_not_answer_is_said_and_not_raised(
+    client: Client, say: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(now: object) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(health, "_missing_tables", lambda: gone(None))
+    answer = client.get(ADDRESS)
+    assert answer.status_code == 503
+    assert "does not answer" in answer.content.decode()
+    assert "server closed" not in answer.content.decode()
 
 
 def test_without_prometheus_client_there_are_no_figures(
