@@ -33,5 +33,6 @@ def tick() -> None:
 
 @shared_task(name="oscar_triggers.tasks.send_chunk", ignore_result=True)
 def send_chunk(dispatch_ids: list[int]) -> None:
-    """Send those of a batch of dispatches that are still due."""
+    """Send those of a batch of dispatches that are still due, and before them what is urgent."""
+    clockwork.do_urgent(database_now(Dispatch))
     outbox.send_due(database_now(Dispatch), ids=dispatch_ids, limit=len(dispatch_ids))

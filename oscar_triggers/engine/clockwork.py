@@ -12,9 +12,10 @@ from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import database_now, insert_or_ignore
 from . import advancing, installation, outbox, routing, sweeping, watching
+from .planning import TRANSACTIONAL_LANE
 
-#: A tick that finds ever more work gives way after so many batches of each kind.
-_MOST_BATCHES = 200
+#: How long one kind of work goes on before the next has its turn (seconds).
+_SLICE = 0.4
 
 Clock = Callable[[], datetime]
 
@@ -29,7 +30,7 @@ class TickReport:
     advanced: int = 0
     recovered: int = 0
     handed_over: int = 0
-    #: Whether more is due: the tick gave way after OSCAR_TRIGGERS["TICK_EVERY"] of sending.
+    #: Whether more is due: the tick gave way after OSCAR_TRIGGERS["TICK_EVERY"].
     is_unfinished: bool = False
 
     @property
@@ -55,21 +56,83 @@ def tick(now: datetime | None = None, *, send: bool = True) -> TickReport:
         _beat(moment)
         return TickReport(at=moment)
     found = sweeping.run_due(moment)
-    routed = _until_empty(lambda: routing.route(clock()))
-    advanced = _until_empty(lambda: advancing.advance(clock()))
     recovered = outbox.recover(clock())
-    handed_over, is_unfinished = _send(clock) if send else (0, False)
+    done = _take_turns(clock, send=send)
     watching.watch(clock())
     _beat(clock())
     return TickReport(
         at=moment,
         sweeps=found,
-        routed=routed,
-        advanced=advanced,
+        routed=done.routed,
+        advanced=done.advanced,
         recovered=recovered,
-        handed_over=handed_over,
-        is_unfinished=is_unfinished,
+        handed_over=done.handed_over,
+        is_unfinished=done.is_unfinished,
     )
+
+
+def do_urgent(now: datetime) -> int:
+    """Do a batch of what somebody waits for: events, steps, transactional messages; count them.
+
+    For workers that are busy with a heap of other messages.
+    """
+    return (
+        routing.route(now)
+        + advancing.advance(now)
+        + outbox.send_due(now, lanes=(TRANSACTIONAL_LANE,))
+    )
+
+
+@dataclass(kw_only=True)
+class _Done:
+    routed: int = 0
+    advanced: int = 0
+    handed_over: int = 0
+    is_unfinished: bool = False
+
+
+def _take_turns(clock: Clock, *, send: bool) -> _Done:
+    """Route, advance and send by turns of a slice each, for as long as a tick may take.
+
+    However much there is of one, an event is routed, its steps are asked and its message leaves
+    within a few slices. Without `send`, everything is routed and advanced.
+    """
+    done = _Done()
+    until = time.monotonic() + triggers_settings().tick_every.total_seconds()
+    while True:
+        routed, more_to_route = _for_a_slice(lambda: routing.route(clock()))
+        advanced, more_to_advance = _for_a_slice(lambda: advancing.advance(clock()))
+        sent, more_to_send = _for_a_slice(lambda: _send(clock, until)) if send else (0, False)
+        done.routed += routed
+        done.advanced += advanced
+        done.handed_over += sent
+        if not (more_to_route or more_to_advance or more_to_send):
+            return done
+        if time.monotonic() >= until:
+            done.is_unfinished = True
+            return done
+
+
+def _for_a_slice(work: Callable[[], int]) -> tuple[int, bool]:
+    """Work batch by batch; return how much was done, and whether time was up before the end."""
+    total, until = 0, time.monotonic() + _SLICE
+    while done := work():
+        total += done
+        if time.monotonic() >= until:
+            return total, True
+    return total, False
+
+
+def _send(clock: Clock, until: float) -> int:
+    """Send a batch; wait a moment for tokens when only RATES hold back what is due."""
+    sent = outbox.send_due(clock())
+    if sent or clock() == clock():  # A clock that stands still brings no tokens.
+        return sent
+    rest = outbox.rest_for(clock())
+    if rest and time.monotonic() + rest < until:
+        time.sleep(min(rest, _SLICE))
+        return outbox.send_due(clock())
+    return 0
 
 
 def _standing(moment: datetime) -> Clock:
@@ -79,27 +142,6 @@ def _standing(moment: datetime) -> Clock:
 def _going(start: datetime) -> Clock:
     began = time.monotonic()
     return lambda: start + timedelta(seconds=time.monotonic() - began)
-
-
-def _until_empty(work: Callable[[], int]) -> int:
-    total = 0
-    for _batch in range(_MOST_BATCHES):
-        done = work()
-        total += done
-        if not done:
-            break
-    return total
-
-
-def _send(clock: Clock) -> tuple[int, bool]:
-    """Send what is due, but not for so long that orders, events and dead workers would wait."""
-    total = 0
-    until = time.monotonic() + triggers_settings().tick_every.total_seconds()
-    while True:
-        done = outbox.send_due(clock())
-        total += done
-        if not done or time.monotonic() >= until:
-            return total, bool(done)
 
 
 def _beat(moment: datetime) -> None:

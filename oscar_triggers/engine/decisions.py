@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from django.db import connections
 from django.db.models import F
 
 from ..kinds import to_json
-from ..models import Decision
+from ..models import Decision, trips
+from ..models.given import GivenInsert, moment
+from ..models.prepared import DATA, MOMENT, NUMBER, TEXT
+from ..models.sql import database_for
+from ..models.trips import Trip
 
 #: What the columns of Decision hold; keys of steps may be longer.
 _RULE_LENGTH = 60
@@ -34,23 +40,47 @@ class Note:
 
 def note_many(notes: Sequence[Note], now: datetime) -> None:
     """Write verdicts in one INSERT."""
-    Decision.objects.bulk_create(
+    if notes:
+        with trips.trip(database_for(Decision)) as trip:
+            note_on(trip, notes, now)
+
+
+def note_on(trip: Trip, notes: Sequence[Note], now: datetime) -> None:
+    """Have a trip write verdicts, together with what they explain."""
+    if not notes:
+        return
+    alias = database_for(Decision)
+    at = moment(connections[alias], now)
+    _insert(alias).run(
+        trip,
         [
-            Decision(
-                rule=note.rule[:_RULE_LENGTH],
-                verdict=note.verdict[:_VERDICT_LENGTH],
-                reason=note.reason[:_REASON_LENGTH],
-                compared=to_json(note.compared),
-                enrollment_id=note.enrollment_id,
-                message_id=note.message_id,
-                journal_entry_id=note.journal_entry_id,
-                flow_id=note.flow_id,
-                decided_at=now,
-                last_seen_at=now,
-            )
+            {
+                "rule": note.rule[:_RULE_LENGTH],
+                "verdict": note.verdict[:_VERDICT_LENGTH],
+                "reason": note.reason[:_REASON_LENGTH],
+                "compared": to_json(note.compared),
+                "enrollment_id": note.enrollment_id,
+                "message_id": note.message_id,
+                "journal_entry_id": note.journal_entry_id,
+                "flow_id": note.flow_id,
+                "count": 1,
+                "decided_at": at,
+                "last_seen_at": at,
+            }
             for note in notes
-        ]
+        ],
     )
+
+
+@cache
+def _insert(alias: str) -> GivenInsert:
+    columns: dict[str, Any] = dict.fromkeys(("rule", "verdict", "reason"), TEXT)
+    columns["compared"] = DATA
+    columns |= dict.fromkeys(
+        ("enrollment_id", "message_id", "journal_entry_id", "flow_id", "count"), NUMBER
+    )
+    columns |= dict.fromkeys(("decided_at", "last_seen_at"), MOMENT)
+    return GivenInsert(Decision, columns, alias)
 
 
 def note_again(note: Note, now: datetime) -> None:

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-from django.db import connections, transaction
 
 from .. import channels, signals
 from ..channels import Channel, Outcome, Receipt
 from ..conf import triggers_settings
 from ..exceptions import CancelMessage
-from ..models import Dispatch, DispatchState, FlowState
+from ..models import Dispatch, DispatchState, FlowState, trips
 from ..models.sql import database_for
 from ..policy import caps, guards, verdicts
 from ..snapshots import Subject
-from . import catches, faults, incentives, installation, marking, settling
-from .decisions import Note, note_many
+from . import breakers, catches, faults, incentives, installation, marking, settling
+from .decisions import Note, note_again, note_on
 from .letters import Composed
 from .settling import parties_of
 
@@ -52,6 +50,16 @@ class Ready:
     others: tuple[Member, ...] = ()
 
     @property
+    def stream(self) -> str:
+        """Return the stream of the message."""
+        return self.row.message.stream
+
+    @property
+    def pairs(self) -> list[tuple[Subject, Mapping[str, Any]]]:
+        """Return its members as guards ask for them."""
+        return [(member.subject, member.observed) for member in self.members]
+
+    @property
     def members(self) -> list[Member]:
         """Return all for whom it speaks, with what guards compare."""
         asked = {"message": self.row.message_id, "now": self.asked_at.isoformat()}
@@ -67,42 +75,28 @@ class Member:
     observed: Mapping[str, Any]
 
 
-def hand_over(ready: Sequence[Ready], now: datetime, owner: str) -> None:
-    """Mark and hand over a batch in groups of OSCAR_TRIGGERS["HAND_OVER_GROUP"]."""
-    batch = _Batch(now, owner)
-    size = triggers_settings().hand_over_group
-    with _relaxed_durability():
-        try:
-            for start in range(0, len(ready), size):
-                group = ready[start : start + size]
-                batch.renew_leases(ready[start:])
-                try:
-                    batch.hand_over_group(group)
-                except Exception as error:  # noqa: BLE001 - one guard's bug must not stop the others
-                    batch.give_back(group, error)
-        finally:
-            batch.close()
-    batch.write_notes()
+def hand_over(
+    ready: Sequence[Ready], now: datetime, owner: str, gate: breakers.Gate | None = None
+) -> None:
+    """Mark and hand over a batch in groups of OSCAR_TRIGGERS["HAND_OVER_GROUP"].
 
-
-@contextmanager
-def _relaxed_durability() -> Iterator[None]:
-    """Let PostgreSQL confirm marks before they reach the disk.
-
-    A killed worker loses nothing by it: the server has the commit. Only a crash of the whole
-    database server could forget the last marks, some tenths of a second of them.
+    What became of a group is written in the very commit that marks the next one: a worker that
+    dies leaves one group in doubt, and each letter costs one commit.
     """
-    connection = connections[database_for(Dispatch)]
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO OFF")
+    batch = _Batch(now, owner, gate or breakers.Gate())
+    waiting = deque(ready)
     try:
-        yield
+        while waiting:
+            batch.renew_leases(waiting)
+            group = batch.next_group(waiting)
+            try:
+                batch.hand_over_group(group)
+            except Exception as error:  # noqa: BLE001 - one guard's bug must not stop the others
+                batch.give_back(group, error)
+            batch.put_back(waiting)
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET synchronous_commit")
+        batch.close()
+    batch.write_notes()
 
 
 def _no_receipt(one: Ready) -> Receipt:
@@ -114,7 +108,7 @@ def _no_receipt(one: Ready) -> Receipt:
 class _Batch:
     """What is kept over the groups of one batch: channels, notes, the time that passed."""
 
-    def __init__(self, now: datetime, owner: str) -> None:
+    def __init__(self, now: datetime, owner: str, gate: breakers.Gate) -> None:
         self.started_at = now
         self.owner = owner
         self._started = time.monotonic()
@@ -122,13 +116,19 @@ class _Batch:
         self._channels: dict[str, Channel] = {}
         self._notes: list[Note] = []
         self._sent: list[int] = []
+        #: What went with the last group, and is not written down yet.
+        self._gone: list[settling.Gone] = []
+        self._probing = set(gate.probing)
+        self._troubled = set(gate.troubled)
+        #: Channels whose provider is left alone from now on.
+        self._stopped: set[str] = set()
 
     @property
     def now(self) -> datetime:
         """Return the batch's time: its start plus what really passed since."""
         return self.started_at + timedelta(seconds=time.monotonic() - self._started)
 
-    def renew_leases(self, rest: Sequence[Ready]) -> None:
+    def renew_leases(self, rest: Iterable[Ready]) -> None:
         """Keep what is still to come leased while slow providers take their time."""
         length = triggers_settings().lease_for
         if self.now - self._renewed_at < length / 3:
@@ -140,27 +140,65 @@ class _Batch:
             lease_owner=self.owner,
         ).update(leased_until=self.now + length)
 
+    def next_group(self, waiting: deque[Ready]) -> list[Ready]:
+        """Take the next group: of one stream, and no two that contend for the same number."""
+        size = triggers_settings().hand_over_group
+        if waiting[0].row.channel in self._probing:
+            size = 1
+        group: list[Ready] = []
+        taken: set[int] = set()
+        later: list[Ready] = []
+        while waiting and len(group) < size:
+            one = waiting.popleft()
+            numbers = marking.contended(one.pairs)
+            if group and (one.stream != group[0].stream or numbers & taken):
+                later.append(one)
+                continue
+            group.append(one)
+            taken |= numbers
+        waiting.extendleft(reversed(later))
+        return group
+
     def hand_over_group(self, group: Sequence[Ready]) -> None:
-        """Mark a group in one commit, hand over what was marked, write the receipts."""
+        """Settle the last group and mark this one in one commit, then hand over what is marked."""
         willing = [
             one
             for one in group
             if not self._is_rehearsal(one) and self._is_let_out(one) and self._nobody_objects(one)
         ]
-        turns = marking.contended(one.subject for one in willing)
-        # A single mark for which nobody contends commits by itself.
-        together = bool(willing[1:] or turns)
-        with transaction.atomic(using=database_for(Dispatch)) if together else nullcontext():
-            marking.take_turns(turns)
-            marked = [one for one in willing if self._mark(one)]
+        marked = self._settle_and_mark(willing)
         for one in willing:
             if one not in marked:
                 self._explain(one)
         for one, receipt in zip(marked, self._send(marked), strict=True):
             self._write(one, receipt)
 
+    def _settle_and_mark(self, willing: Sequence[Ready]) -> list[Ready]:
+        if not willing:
+            return []
+        gone, notes = self._gone, self._notes
+        now = self.now
+        asked = [
+            marking.Asked(
+                row=one.row, point_id=one.point_id, point_hash=one.point_hash, members=one.pairs
+            )
+            for one in willing
+        ]
+        with trips.trip(database_for(Dispatch)) as trip:
+            settling.write_sent(trip, gone, now)
+            note_on(trip, notes, now)
+            ids = marking.mark_many(
+                trip, asked, owner=self.owner, leased_until=now + triggers_settings().lease_for
+            )
+        self._gone, self._notes = [], []
+        settling.tell_sent(gone)
+        return [one for one in willing if one.row.pk in ids]
+
     def give_back(self, group: Sequence[Ready], error: Exception) -> None:
-        """Try again later what was not marked; what was is taken over when its lease ends."""
+        """Try each alone when a group failed; what fails alone is tried again later.
+
+        What was marked is taken over when its lease ends.
+        """
         logger.error("A group could not be handed over: %s", faults.told(error))
         leased = Dispatch.objects.filter(
             pk__in=[one.row.pk for one in group],
@@ -169,8 +207,24 @@ class _Batch:
         ).values_list("pk", flat=True)
         ours = set(leased)
         for one in group:
-            if one.row.pk in ours:
+            if one.row.pk not in ours:
+                continue
+            if not group[1:]:
                 settling.failed(one.row, error, self.now, rule="send", reason="broken_guard")
+                continue
+            try:
+                self.hand_over_group([one])
+            except Exception as alone:  # noqa: BLE001 - one guard's bug must not stop the others
+                self.give_back([one], alone)
+
+    def put_back(self, waiting: deque[Ready]) -> None:
+        """Give back, uncounted and in their order, messages of a provider that is down."""
+        rest = [one for one in waiting if one.row.channel in self._stopped]
+        if rest:
+            settling.put_back([one.row.pk for one in rest], self.owner)
+            kept = [one for one in waiting if one.row.channel not in self._stopped]
+            waiting.clear()
+            waiting.extend(kept)
 
     def _is_rehearsal(self, one: Ready) -> bool:
         """Settle a letter that is only rehearsed: it was composed and kept, and goes nowhere."""
@@ -224,19 +278,6 @@ class _Batch:
             )
         return True
 
-    def _mark(self, one: Ready) -> bool:
-        first, *others = one.members
-        return marking.mark(
-            one.row,
-            one.subject,
-            first.observed,
-            others=[(other.subject, other.observed) for other in others],
-            point_id=one.point_id,
-            point_hash=one.point_hash,
-            owner=self.owner,
-            leased_until=self.now + triggers_settings().lease_for,
-        )
-
     def _send(self, marked: Sequence[Ready]) -> list[Receipt]:
         receipts: dict[int, Receipt] = {}
         for kind in dict.fromkeys(one.row.channel for one in marked):
@@ -268,27 +309,47 @@ class _Batch:
         return self._channels[kind]
 
     def _write(self, one: Ready, receipt: Receipt) -> None:
-        on_doubt = str(one.row.message.options.get("on_doubt", "hold"))
         receipt = catches.receipt_of(receipt)
         parties = parties_of(one.row, one.point_hash)
-        state = settling.write_receipt(parties, receipt, on_doubt, self.now)
-        if state is DispatchState.SENT:
+        if receipt.outcome is Outcome.SENT:
+            self._gone.append(settling.Gone(parties=parties, receipt=receipt))
             self._sent.append(one.row.message_id)
-        self._notes.append(
-            Note(
-                rule="send",
-                verdict=state.value,
-                reason="" if state is DispatchState.SENT else receipt.outcome.value,
-                compared={
-                    "consent": one.allowed.compared,
-                    "still_true": [g.name for g in guards.guards_for(one.subject)],
-                    **one.composed.observed,
-                },
-                message_id=one.row.message_id,
-                enrollment_id=one.enrollment_id,
-                flow_id=one.row.message.flow_id,
+            state = DispatchState.SENT
+        else:
+            on_doubt = str(one.row.message.options.get("on_doubt", "hold"))
+            state = settling.write_receipt(
+                parties, receipt, on_doubt, self.now, owner=self.owner, attempt=one.row.attempt + 1
             )
+        self._judge_provider(one.row.channel, receipt)
+        note = Note(
+            rule="send",
+            verdict=state.value,
+            reason="" if state is DispatchState.SENT else receipt.outcome.value,
+            compared={
+                "consent": one.allowed.compared,
+                "still_true": [g.name for g in guards.guards_for(one.subject)],
+                **one.composed.observed,
+            },
+            message_id=one.row.message_id,
+            enrollment_id=one.enrollment_id,
+            flow_id=one.row.message.flow_id,
         )
+        if state is DispatchState.PLANNED:
+            note_again(note, self.now)
+        else:
+            self._notes.append(note)
+
+    def _judge_provider(self, channel: str, receipt: Receipt) -> None:
+        """Count what was the provider's fault, and an answer after trouble."""
+        if breakers.is_the_providers_fault(receipt):
+            self._troubled.add(channel)
+            if breakers.failed(channel, receipt, self.now):
+                self._stopped.add(channel)
+                self._probing.discard(channel)
+        elif channel in self._troubled and breakers.is_an_answer(receipt):
+            breakers.succeeded(channel, self.now)
+            self._troubled.discard(channel)
+            self._probing.discard(channel)
 
     def _explain(self, one: Ready) -> None:
         """Find out why the mark was refused, and do what follows."""
@@ -347,6 +408,13 @@ class _Batch:
                 logger.error("The channel %s cannot be closed: %s", kind, faults.told(error))
 
     def write_notes(self) -> None:
-        """Write the batch's decisions, and restart the waits behind what was sent."""
-        settling.restart_waits(self._sent, self.now)
-        note_many(self._notes, self.now)
+        """Write what is not written yet, and restart the waits behind what was sent."""
+        now = self.now
+        if self._gone or self._notes:
+            with trips.trip(database_for(Dispatch)) as trip:
+                settling.write_sent(trip, self._gone, now)
+                note_on(trip, self._notes, now)
+            settling.tell_sent(self._gone)
+        if self._sent:
+            settling.restart_waits(self._sent, now)
+        breakers.release(frozenset(self._probing), now)

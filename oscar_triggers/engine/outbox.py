@@ -2,41 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from ..conf import triggers_settings
-from ..models import RUNNING, Dispatch, DispatchState, Flow, Message
-from ..models.sql import lease
-from . import blast, bundling, hand_over, installation, settling, worker
+from ..models import RUNNING, Breaker, BreakerState, Dispatch, DispatchState, Flow, Message
+from ..models.sql import lease_rows
+from . import (
+    allowances,
+    blast,
+    breakers,
+    bundling,
+    hand_over,
+    installation,
+    settling,
+    watermarks,
+    worker,
+)
+from .planning import PROMOTIONAL_LANE, TRANSACTIONAL_LANE
 from .preparing import prepare
 
+#: The transactional lane goes first.
+LANES = (TRANSACTIONAL_LANE, PROMOTIONAL_LANE)
+_OPEN_GATE = breakers.Gate()
 
-def send_due(now: datetime, *, limit: int | None = None, ids: Sequence[int] | None = None) -> int:
+
+def send_due(
+    now: datetime,
+    *,
+    limit: int | None = None,
+    ids: Sequence[int] | None = None,
+    lanes: Sequence[int] = LANES,
+) -> int:
     """Lease a batch of due dispatches, prepare it and hand it over; return its size.
 
-    With `ids`, only those of them that are due are taken. What was in the hands of a worker that
-    died is taken alone, after all others: so it is found out who killed it.
+    With `ids`, only those of them that are due are taken; the transactional lane goes first. What
+    was in the hands of a worker that died is taken alone, after all others: so it is found out
+    who killed it.
     """
     if installation.hold_reason():
         return 0
     me = worker.name()
-    leased = _lease(now, me, limit or triggers_settings().batch_size, ids, "crashes = 0")
-    leased = leased or _lease(now, me, 1, ids, "crashes > 0")
+    gate = breakers.look(now)
+    leased: list[int] = []
+    try:
+        leased = _lease(
+            now, me, limit or triggers_settings().batch_size, gate=gate, ids=ids, lanes=lanes
+        )
+    finally:
+        if not leased:
+            breakers.release(gate.probing, now)
     if not leased:
         return 0
     bundling.close(leased)
     rows = list(
         Dispatch.objects.filter(pk__in=leased, lease_owner=me)
-        .select_related("message__contact", "message__flow")
+        .select_related("message__contact", "message__flow__live_version")
+        .defer("message__flow__live_version__definition")
         .prefetch_related("message__items")
         .order_by("lane", "due_at", "pk")
     )
     prepared = prepare(blast.within_limits(rows, now), now)
-    hand_over.hand_over(prepared, now, me)
+    hand_over.hand_over(prepared, now, me, gate)
     return len(leased)
+
+
+def rest_for(now: datetime) -> float:
+    """Return how long to rest when nothing could be leased although it is due (seconds).
+
+    0 when nothing is due at all: only RATES make what is due wait for tokens.
+    """
+    rated = allowances.channel_rates()
+    if not rated or installation.hold_reason():
+        return 0.0
+    open_ones = set(rated) - _closed()
+    waiting = set(
+        _due(now).filter(channel__in=open_ones).values_list("channel", flat=True).distinct()
+    )
+    return max(allowances.wait(waiting, now), 0.01) if waiting else 0.0
+
+
+def _closed() -> set[str]:
+    return set(Breaker.objects.exclude(state=BreakerState.CLOSED).values_list("name", flat=True))
+
+
+def _due(now: datetime) -> QuerySet[Dispatch]:
+    """Return what is due and may be leased; what a paused flow holds would fill every batch."""
+    return Dispatch.objects.filter(
+        state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
+    ).filter(Q(message__flow=None) | Q(message__flow__state__in=RUNNING))
 
 
 def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
@@ -48,11 +105,8 @@ def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
         return []
     size = triggers_settings().batch_size
     due = list(
-        Dispatch.objects.filter(
-            state__in=[DispatchState.PLANNED, DispatchState.RETRY], due_at__lte=now
-        )
-        # What a paused flow holds would fill every batch, and nobody would lease it.
-        .filter(Q(message__flow=None) | Q(message__flow__state__in=RUNNING))
+        _due(now)
+        .exclude(channel__in=_closed())
         .order_by("lane", "due_at", "pk")
         .values_list("pk", "crashes")[:most]
     )
@@ -62,10 +116,66 @@ def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
 
 
 def _lease(
-    now: datetime, me: str, limit: int, ids: Sequence[int] | None, crashes: str
+    now: datetime,
+    me: str,
+    limit: int,
+    *,
+    gate: breakers.Gate = _OPEN_GATE,
+    ids: Sequence[int] | None = None,
+    lanes: Sequence[int] = LANES,
 ) -> list[int]:
-    where = f"state IN (%s, %s) AND due_at <= %s AND {crashes}"
+    """Lease lane by lane; what killed its worker before comes last, and alone."""
+    rated = allowances.channel_rates()
+    leased: list[int] = []
+    for crashes, most in (("crashes = 0", limit), ("crashes > 0", 1)):
+        for lane in lanes:
+            ask = partial(_lease_lane, now, me, lane=lane, ids=ids, crashes=crashes)
+            room = most - len(leased)
+            if room > 0:
+                leased += ask(room, _names("channel NOT IN", {*gate.closed, *rated}))
+            for channel in rated:
+                room = most - len(leased)
+                if room > 0 and channel not in gate.closed:
+                    leased += _lease_rated(channel, room, ask, now)
+        if leased:
+            break
+    return leased
+
+
+def _lease_rated(
+    channel: str,
+    room: int,
+    ask: Callable[[int, tuple[str, list[object]]], list[int]],
+    now: datetime,
+) -> list[int]:
+    """Lease no more of a channel than it has tokens: what does not fit stays in its order."""
+    granted = allowances.take(channel, room, now)
+    if not granted:
+        return []
+    leased = ask(granted, _names("channel IN", {channel}))
+    allowances.give_back(channel, granted - len(leased), now)
+    return leased
+
+
+def _names(question: str, names: Collection[str]) -> tuple[str, list[object]]:
+    if not names:
+        return "", []
+    return f" AND {question} ({', '.join(['%s'] * len(names))})", sorted(names)
+
+
+def _lease_lane(
+    now: datetime,
+    me: str,
+    limit: int,
+    channels: tuple[str, list[object]],
+    *,
+    lane: int,
+    ids: Sequence[int] | None,
+    crashes: str,
+) -> list[int]:
+    where = f"state IN (%s, %s) AND lane = {int(lane)} AND due_at <= %s AND {crashes}{channels[0]}"
     params: list[object] = [DispatchState.PLANNED.value, DispatchState.RETRY.value, now]
+    params += channels[1]
     if ids is not None:
         where += f" AND id IN ({', '.join(str(int(pk)) for pk in ids) or 'NULL'})"
     standing = Flow.objects.exclude(state__in=RUNNING).values_list("pk", flat=True)
@@ -75,16 +185,23 @@ def _lease(
             f" AND message_id NOT IN (SELECT id FROM {Message._meta.db_table} "  # noqa: S608 - integers and our own table
             f"WHERE flow_id IN ({flows}))"
         )
-    return lease(
-        Dispatch,
-        where=where,
-        params=params,
-        order_by="lane, due_at, id",
-        owner=me,
-        until=now + triggers_settings().lease_for,
-        limit=limit,
-        assignments=f"state = '{DispatchState.LEASED.value}'",
-    )
+
+    def take(since: datetime | None, most: int) -> list[tuple[int, datetime]]:
+        return lease_rows(
+            Dispatch,
+            where=where if since is None else f"{where} AND due_at >= %s",
+            params=params if since is None else [*params, since],
+            order_by="lane, due_at, id",
+            owner=me,
+            until=now + triggers_settings().lease_for,
+            limit=most,
+            assignments=f"state = '{DispatchState.LEASED.value}'",
+            returning="due_at",
+        )
+
+    if ids is not None or "= 0" not in crashes:
+        return [pk for pk, _due_at in take(None, limit)]
+    return watermarks.of(f"dispatch:{lane}:{channels}").take(take, limit)
 
 
 def recover(now: datetime) -> int:

@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db import transaction
-
 from ..exceptions import TriggersError
 from ..models import (
     ContactPoint,
@@ -20,8 +18,10 @@ from ..models import (
     Enrollment,
     ExitReason,
     Message,
+    trips,
 )
-from ..models.prepared import NUMBER, PreparedUpdate, Slot
+from ..models.given import Given, GivenUpdate
+from ..models.prepared import DATA, NUMBER
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
@@ -293,8 +293,9 @@ def _cannot_compose(row: Dispatch, error: Exception, now: datetime) -> None:
 def _write_payloads(ready: Sequence[hand_over.Ready]) -> None:
     """Keep what will be said before it is said."""
     alias = database_for(Message)
-    with transaction.atomic(using=alias):
-        _payload_statement(alias).run_many(
+    with trips.trip(alias) as trip:
+        _payload_statement(alias).run(
+            trip,
             [
                 {
                     "id": one.row.message_id,
@@ -302,16 +303,15 @@ def _write_payloads(ready: Sequence[hand_over.Ready]) -> None:
                     "payload": dict(one.composed.payload),
                 }
                 for one in ready
-            ]
+            ],
+            {},
         )
 
 
 @cache
-def _payload_statement(alias: str) -> PreparedUpdate:
-    return PreparedUpdate(
-        Message.objects.using(alias).filter(pk=Slot("id", NUMBER)),
-        {
-            "template_version": Slot("version", NUMBER),
-            "payload": Slot("payload", Message._meta.get_field("payload")),
-        },
+def _payload_statement(alias: str) -> GivenUpdate:
+    return GivenUpdate(
+        Message.objects.using(alias).filter(pk=Given("id", NUMBER)),
+        {"template_version": Given("version", NUMBER), "payload": Given("payload", DATA)},
+        {"id": NUMBER, "version": NUMBER, "payload": DATA},
     )

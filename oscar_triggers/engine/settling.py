@@ -22,12 +22,15 @@ from ..models import (
     MessageItem,
     MessageState,
     SuppressionReason,
+    trips,
 )
-from ..models.prepared import MOMENT, NUMBER, TEXT, PreparedUpdate, Slot
+from ..models.given import Given, GivenUpdate
+from ..models.prepared import MOMENT, NUMBER, TEXT, Slot
 from ..models.sql import database_for
+from ..models.trips import Trip
 from ..policy import verdicts
 from ..policy.guards import Consequence, Refused
-from . import bundling, enrollments, incentives, suppressing, wearing
+from . import bundling, enrollments, incentives, retries, suppressing, wearing
 from .decisions import Note, note_again, note_many
 
 #: What a dispatch's end means for its message.
@@ -277,11 +280,23 @@ def failed(row: Dispatch, error: Exception, now: datetime, *, rule: str, reason:
 
 
 def write_receipt(
-    parties: Parties, receipt: Receipt, on_doubt: str, now: datetime
+    parties: Parties,
+    receipt: Receipt,
+    on_doubt: str,
+    now: datetime,
+    *,
+    owner: str,
+    attempt: int,
 ) -> DispatchState:
-    """Write what the provider said; return the state that the dispatch has now."""
+    """Write what the provider said; return the state that the dispatch has now.
+
+    `owner` and `attempt` are the fence: what another worker took over meanwhile is not put back.
+    """
     if receipt.outcome is Outcome.SENT:
-        _sent(parties, receipt, now)
+        gone = [Gone(parties=parties, receipt=receipt)]
+        with trips.trip(database_for(Message)) as trip:
+            write_sent(trip, gone, now)
+        tell_sent(gone)
         return DispatchState.SENT
     if receipt.outcome is Outcome.REFUSED:
         if receipt.point_is_dead:
@@ -299,86 +314,115 @@ def write_receipt(
             )
         settle(parties, DispatchState.DEAD, now, reason="refused", detail=receipt.detail)
         return DispatchState.DEAD
+    fence = {"pk": parties.dispatch_id, "lease_owner": owner, "attempt": attempt}
     if receipt.outcome is Outcome.UNTOUCHED or (
         receipt.outcome is Outcome.FAILED and receipt.provider_is_down
     ):
-        _untouched(parties, now)
+        pause = retries.uncounted_pause(receipt, parties.dispatch_id, attempt)
+        if receipt.outcome is Outcome.UNTOUCHED:
+            pause = triggers_settings().tick_every
+        Dispatch.objects.filter(**fence, state=DispatchState.SENDING).update(
+            state=DispatchState.PLANNED,
+            attempt=F("attempt") - 1,
+            due_at=now + pause,
+            detail=receipt.detail[:500],
+            lease_owner="",
+            leased_until=None,
+        )
         return DispatchState.PLANNED
     if receipt.outcome is Outcome.UNKNOWN and on_doubt != "resend":
         settle(parties, DispatchState.UNKNOWN, now, reason="no_answer", detail=receipt.detail)
         return DispatchState.UNKNOWN
-    return retry(parties, now, receipt.detail)
-
-
-def _sent(parties: Parties, receipt: Receipt, now: datetime) -> None:
-    # The waits behind it are restarted once for the whole batch (hand_over.hand_over).
-    with transaction.atomic(using=database_for(Message)):
-        dispatch_sent, message_sent = _sent_statements(database_for(Message))
-        dispatch_sent.run(
-            {
-                "id": parties.dispatch_id,
-                "now": now,
-                "provider": receipt.provider[:60],
-                "provider_id": receipt.provider_id[:200],
-                "detail": receipt.detail[:500],
-            }
-        )
-        message_sent.run({"id": parties.message_id, "now": now})
-    signals.message_sent.send_robust(
-        sender=None,
-        dispatch_id=parties.dispatch_id,
-        message_id=parties.message_id,
-        contact_id=parties.contact_id,
-        channel=parties.channel,
-    )
-
-
-@cache
-def _sent_statements(alias: str) -> tuple[PreparedUpdate, PreparedUpdate]:
-    """Return what writes down a letter that went, for its dispatch and for its message."""
-    now = Slot("now", MOMENT)
-    return (
-        PreparedUpdate(
-            Dispatch.objects.using(alias).filter(pk=Slot("id", NUMBER)),
-            {
-                "state": DispatchState.SENT,
-                "settled_at": now,
-                "provider": Slot("provider", TEXT),
-                "provider_id": Slot("provider_id", TEXT),
-                "detail": Slot("detail", TEXT),
-                "lease_owner": "",
-                "leased_until": None,
-            },
-        ),
-        PreparedUpdate(
-            Message.objects.using(alias).filter(pk=Slot("id", NUMBER)),
-            {"state": MessageState.SENT, "reason": "", "settled_at": now},
-        ),
-    )
-
-
-def _untouched(parties: Parties, now: datetime) -> None:
-    Dispatch.objects.filter(pk=parties.dispatch_id).update(
-        state=DispatchState.PLANNED,
-        attempt=F("attempt") - 1,
-        due_at=now + triggers_settings().tick_every,
-        lease_owner="",
-        leased_until=None,
-    )
-
-
-def retry(parties: Parties, now: datetime, detail: str) -> DispatchState:
-    """Try a dispatch again after a pause that grows; after the last pause it is dead."""
-    pauses = triggers_settings().retry_after
-    attempt = Dispatch.objects.values_list("attempt", flat=True).get(pk=parties.dispatch_id)
-    if attempt > len(pauses):
-        settle(parties, DispatchState.DEAD, now, reason="gave_up", detail=detail)
+    pause_before_next = retries.pause(receipt, parties.dispatch_id, attempt)
+    if pause_before_next is None:
+        settle(parties, DispatchState.DEAD, now, reason="gave_up", detail=receipt.detail)
         return DispatchState.DEAD
-    Dispatch.objects.filter(pk=parties.dispatch_id).update(
+    Dispatch.objects.filter(**fence, state=DispatchState.SENDING).update(
         state=DispatchState.RETRY,
-        due_at=now + pauses[attempt - 1],
-        detail=detail[:500],
+        due_at=now + pause_before_next,
+        detail=receipt.detail[:500],
         lease_owner="",
         leased_until=None,
     )
     return DispatchState.RETRY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """A dispatch that its provider took over, and what the provider said."""
+
+    parties: Parties
+    receipt: Receipt
+
+
+def write_sent(trip: Trip, gone: Sequence[Gone], now: datetime) -> None:
+    """Have a trip write down what went; the waits behind it are restarted by `restart_waits`."""
+    if not gone:
+        return
+    rows = [
+        {
+            "id": one.parties.dispatch_id,
+            "message": one.parties.message_id,
+            "provider": one.receipt.provider[:60],
+            "provider_id": one.receipt.provider_id[:200],
+            "detail": one.receipt.detail[:500],
+        }
+        for one in gone
+    ]
+    dispatches, messages = _sent_statements(database_for(Message))
+    dispatches.run(trip, rows, {"now": now})
+    messages.run(trip, rows, {"now": now})
+
+
+def tell_sent(gone: Sequence[Gone]) -> None:
+    """Send message_sent for each, once that is committed."""
+    if not signals.message_sent.has_listeners():
+        return
+    for one in gone:
+        signals.message_sent.send_robust(
+            sender=None,
+            dispatch_id=one.parties.dispatch_id,
+            message_id=one.parties.message_id,
+            contact_id=one.parties.contact_id,
+            channel=one.parties.channel,
+        )
+
+
+@cache
+def _sent_statements(alias: str) -> tuple[GivenUpdate, GivenUpdate]:
+    """Return what writes down letters that went, for dispatches and for their messages."""
+    now = Slot("now", MOMENT)
+    columns = {
+        "id": NUMBER,
+        "message": NUMBER,
+        "provider": TEXT,
+        "provider_id": TEXT,
+        "detail": TEXT,
+    }
+    return (
+        GivenUpdate(
+            Dispatch.objects.using(alias).filter(pk=Given("id", NUMBER)),
+            {
+                "state": DispatchState.SENT,
+                "settled_at": now,
+                "provider": Given("provider", TEXT),
+                "provider_id": Given("provider_id", TEXT),
+                "detail": Given("detail", TEXT),
+                "lease_owner": "",
+                "leased_until": None,
+            },
+            columns,
+        ),
+        GivenUpdate(
+            Message.objects.using(alias).filter(pk=Given("message", NUMBER)),
+            {"state": MessageState.SENT, "reason": "", "settled_at": now},
+            columns,
+        ),
+    )
+
+
+def put_back(dispatch_ids: Sequence[int], owner: str) -> None:
+    """Give leased dispatches back as they were: uncounted, and in their order."""
+    Dispatch.objects.filter(
+        pk__in=dispatch_ids, state=DispatchState.LEASED, lease_owner=owner
+    ).update(state=DispatchState.PLANNED, lease_owner="", leased_until=None)

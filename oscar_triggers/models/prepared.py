@@ -51,7 +51,7 @@ class PreparedUpdate:
         connection = connections[self._alias]
         sql, params = self._sql, self._filled(values)
         if unless is not None:
-            condition, more = self._written(~unless)
+            condition, more = condition_sql(self._model, self._alias, ~unless)
             # The statement ends with its conditions, joined by AND.
             sql, params = f"{sql} AND ({condition})", [*params, *more]
         with connection.cursor() as cursor:
@@ -66,25 +66,30 @@ class PreparedUpdate:
                 cursor.executemany(self._sql, [self._filled(values) for values in rows])
 
     def _filled(self, values: Mapping[str, Any]) -> list[Any]:
-        connection = connections[self._alias]
-        return [
-            one.field.get_db_prep_save(values[one.name], connection)
-            if isinstance(one, _Gap)
-            else one
-            for one in self._params
-        ]
+        return filled(self._params, values, connections[self._alias])
 
-    def _written(self, condition: Q) -> tuple[str, Any]:
-        query: Any = Query(self._model)
-        try:
-            where = query.build_where(condition)
-        except FieldError:  # It follows a relation, which an UPDATE cannot.
-            rows = self._model._base_manager.using(self._alias).filter(condition)
-            where = query.build_where(Q(pk__in=rows.values("pk")))
-        sql, params = query.get_compiler(self._alias).compile(where)
-        return sql, params
+
+def condition_sql(model: type[models.Model], alias: str, condition: Q) -> tuple[str, list[Any]]:
+    """Return the SQL and parameters of a condition on the rows of an UPDATE."""
+    query: Any = Query(model)
+    try:
+        where = query.build_where(condition)
+    except FieldError:  # It follows a relation, which an UPDATE cannot.
+        rows = model._base_manager.using(alias).filter(condition)
+        where = query.build_where(Q(pk__in=rows.values("pk")))
+    sql, params = query.get_compiler(alias).compile(where)
+    return sql, list(params)
+
+
+def filled(params: Sequence[Any], values: Mapping[str, Any], connection: Any) -> list[Any]:
+    """Return parameters with a value for every slot; raises KeyError for a slot without one."""
+    return [
+        one.field.get_db_prep_save(values[one.name], connection) if isinstance(one, _Gap) else one
+        for one in params
+    ]
 
 
 NUMBER = models.BigIntegerField()
 TEXT = models.TextField()
 MOMENT = models.DateTimeField()
+DATA = models.JSONField()

@@ -79,21 +79,52 @@ def lease(
     statement begins with a write, so that it never deadlocks on an upgrade of its lock.
     `where`, `order_by` and `assignments` are our own SQL; values stand in `params`.
     """
+    rows = lease_rows(
+        model,
+        where=where,
+        params=params,
+        order_by=order_by,
+        owner=owner,
+        until=until,
+        limit=limit,
+        assignments=assignments,
+    )
+    return sorted(row[0] for row in rows)
+
+
+def lease_rows(
+    model: type[models.Model],
+    *,
+    where: str,
+    params: Sequence[Any],
+    order_by: str,
+    owner: str,
+    until: datetime,
+    limit: int,
+    assignments: str = "",
+    returning: str = "",
+) -> list[tuple[Any, ...]]:
+    """Lease as `lease` does; return the ids, each with another column, a moment (UTC)."""
     alias = database_for(model)
     connection = connections[alias]
     table = connection.ops.quote_name(model._meta.db_table)
     skip_locked = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
+    more = f", {returning}" if returning else ""
     extra = f", {assignments}" if assignments else ""
     statement = (
         f"UPDATE {table} SET lease_owner = %s, leased_until = %s{extra} "  # noqa: S608 - our own names, values are parameters
         f"WHERE id IN (SELECT id FROM {table} WHERE {where} "
-        f"ORDER BY {order_by} LIMIT {int(limit)} {skip_locked}) RETURNING id"
+        f"ORDER BY {order_by} LIMIT {int(limit)} {skip_locked}) RETURNING id{more}"
     )
     moment = connection.ops.adapt_datetimefield_value
     values = [owner, moment(until), *(moment(p) if isinstance(p, datetime) else p for p in params)]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return sorted(row[0] for row in cursor.fetchall())
+        rows = cursor.fetchall()
+    if returning and connection.vendor != "postgresql":
+        # Django has SQLite's moments read without their zone, which is UTC.
+        return [(pk, at.replace(tzinfo=UTC)) for pk, at in rows]
+    return [tuple(row) for row in rows]
 
 
 def _column(model: type[models.Model], name: str) -> str:

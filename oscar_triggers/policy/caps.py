@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import BooleanField, Expression, Q
 from django.db.models.functions import Coalesce
 
 from ..conf import PROMOTIONAL, triggers_settings
 from ..kinds import parse_duration
-from ..models import Dispatch, DispatchState, Message
+from ..models import Dispatch, DispatchState, Message, given
 from ..snapshots import Subject
 from . import guards
 from .guards import Consequence, Refused
@@ -174,21 +173,67 @@ class FrequencyCap(guards.SendGuard):
         """Let marks for one person wait for each other, so that each counts the others."""
         return subject.contact_id if caps_for(subject.stream) else None
 
-    def refusal(self, subject: Subject, observed: Mapping[str, Any]) -> Q | None:
-        """Return what is true in the database while a cap is used up."""
+    asks_at_once = True
+
+    def facts(
+        self, subject: Subject, observed: Mapping[str, Any], connection: Any
+    ) -> Mapping[str, Any] | None:
+        """Return who is written to, and since when each cap counts."""
         caps = caps_for(subject.stream)
         if not caps:
             return None
         asked = observed.get(ASKED) or {}
         moment = asked.get("now")
-        return Q(
-            UsedUp(
-                caps,
-                contact_id=subject.contact_id,
-                stream=subject.stream,
-                message_id=asked.get("message"),
-                now=datetime.fromisoformat(moment) if moment else None,
+        now = datetime.fromisoformat(moment) if moment else None
+        return {
+            "contact": subject.contact_id,
+            "stream": subject.stream,
+            "message": asked.get("message") or 0,
+            "caps": [
+                {
+                    "most": cap.most,
+                    # Without a moment the database's own clock counts.
+                    "since": given.moment(connection, now and now - cap.within),
+                    "seconds": cap.within.total_seconds(),
+                }
+                for cap in caps
+            ],
+        }
+
+    def condition(
+        self, connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, Sequence[Any]]:
+        """Return what is true in the database while a cap is used up."""
+        quote = connection.ops.quote_name
+        dispatch, message = quote(Dispatch._meta.db_table), quote(Message._meta.db_table)
+        states = ", ".join(f"'{state.value}'" for state in COUNTED)
+        if connection.vendor == "postgresql":
+            caps = (
+                f"(SELECT * FROM jsonb_to_recordset({column}->'caps') "  # noqa: S608 - our own names
+                "AS x(most bigint, since timestamptz, seconds float))"
             )
+            value = f"({column}->>'{{}}')::{{}}"
+            since = "COALESCE(cap.since, STATEMENT_TIMESTAMP() - cap.seconds * INTERVAL '1 second')"
+        else:
+            caps = (
+                "(SELECT json_extract(value, '$.most') AS most, "
+                "json_extract(value, '$.since') AS since, "
+                "json_extract(value, '$.seconds') AS seconds "
+                f"FROM json_each({column}, '$.caps'))"
+            )
+            value = f"json_extract({column}, '$.{{}}')"
+            since = (
+                "COALESCE(cap.since, strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', "
+                "'-' || cap.seconds || ' seconds'))"
+            )
+        return (
+            f"EXISTS (SELECT 1 FROM {caps} cap WHERE (SELECT COUNT(*) FROM {message} cm "  # noqa: S608 - our own tables, values are parameters
+            f"JOIN {dispatch} cd ON cd.message_id = cm.id "
+            f"WHERE cm.contact_id = {value.format('contact', 'bigint')} "
+            f"AND cm.stream = {value.format('stream', 'text')} AND NOT cm.is_shadow "
+            f"AND cm.id <> {value.format('message', 'bigint')} AND cd.state IN ({states}) "
+            f"AND COALESCE(cd.settled_at, cd.sending_at) > {since}) >= cap.most)",
+            [],
         )
 
     def explain(
@@ -205,59 +250,3 @@ class FrequencyCap(guards.SendGuard):
             compared=standing.compared(),
             until=standing.until,
         )
-
-
-class UsedUp(Expression):
-    """True in the database while a contact may get no more; written by hand, as it runs often."""
-
-    conditional = True
-
-    def __init__(
-        self,
-        caps: Sequence[Cap],
-        *,
-        contact_id: int,
-        stream: str,
-        message_id: int | None = None,
-        now: datetime | None = None,
-    ) -> None:
-        super().__init__(output_field=BooleanField())
-        self.caps = caps
-        self.contact_id = contact_id
-        self.stream = stream
-        self.message_id = message_id
-        self.now = now
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]  # Django's own name for it
-        """Return the condition and its parameters."""
-        quote = connection.ops.quote_name
-        dispatch, message = quote(Dispatch._meta.db_table), quote(Message._meta.db_table)
-        parts, params = [], list[Any]()
-        for cap in self.caps:
-            since, values = self._since(cap, connection)
-            own = "" if self.message_id is None else "AND cm.id <> %s "
-            parts.append(
-                f"(SELECT COUNT(*) FROM {message} cm JOIN {dispatch} cd ON cd.message_id = cm.id "  # noqa: S608 - our own tables, values are parameters
-                f"WHERE cm.contact_id = %s AND cm.stream = %s AND NOT cm.is_shadow {own}"
-                "AND cd.state IN (%s, %s, %s) "
-                f"AND COALESCE(cd.settled_at, cd.sending_at) > {since}) >= %s"
-            )
-            params += [self.contact_id, self.stream]
-            params += [] if self.message_id is None else [self.message_id]
-            params += [*(state.value for state in COUNTED), *values, cap.most]
-        return f"({' OR '.join(parts)})", params
-
-    def _since(self, cap: Cap, connection: Any) -> tuple[str, list[Any]]:
-        if self.now is not None:
-            moment = (self.now - cap.within).astimezone(UTC)
-            return "%s", [connection.ops.adapt_datetimefield_value(moment)]
-        seconds = cap.within.total_seconds()
-        if connection.vendor == "postgresql":
-            return "STATEMENT_TIMESTAMP() - %s * INTERVAL '1 second'", [seconds]
-        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %s)", [f"-{seconds} seconds"]

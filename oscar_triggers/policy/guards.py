@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import BooleanField, Expression, Q
 
 from ..registry import Registry
 from ..snapshots import Subject
@@ -62,13 +63,62 @@ class SendGuard:
 
     def refusal(self, subject: Subject, observed: Mapping[str, Any]) -> Q | None:
         """Return what is true in the database when the message must not be handed over."""
+        if self.asks_at_once:
+            return Q(_OfOne(self, subject, observed))
         raise NotImplementedError(f"{type(self).__name__} must define refusal().")
+
+    #: Whether it has `facts` and `condition` for a whole group at once, instead of `refusal`.
+    asks_at_once: bool = False
+
+    def facts(
+        self, subject: Subject, observed: Mapping[str, Any], connection: Any
+    ) -> Mapping[str, Any] | None:
+        """Return what `condition` compares for one message, as JSON; None: nothing against it."""
+        raise NotImplementedError(f"{type(self).__name__} must define facts().")
+
+    def condition(
+        self, connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, Sequence[Any]]:
+        """Return SQL and parameters that are true for a message which must not be handed over.
+
+        `column` is the SQL of the column that holds the message's facts (JSON); `asked` are the
+        facts of all messages that this statement marks. The same text for any number of them
+        lets the database keep its plan. Must be false or NULL where the column is NULL.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define condition().")
 
     def explain(
         self, subject: Subject, observed: Mapping[str, Any], now: datetime
     ) -> Refused | None:
         """Say why it refuses now; None when it does not."""
         raise NotImplementedError(f"{type(self).__name__} must define explain().")
+
+
+class _OfOne(Expression):
+    """What a guard that asks for a whole group says of one message."""
+
+    conditional = True
+
+    def __init__(self, guard: SendGuard, subject: Subject, observed: Mapping[str, Any]) -> None:
+        super().__init__(output_field=BooleanField())
+        self.guard, self.subject, self.observed = guard, subject, observed
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]  # Django's own name for it
+        """Return the condition and its parameters."""
+        facts = self.guard.facts(self.subject, self.observed, connection)
+        if facts is None:
+            return "(1 = 0)", []
+        condition, params = self.guard.condition(connection, "alone.facts", [facts])
+        kind = "::jsonb" if connection.vendor == "postgresql" else ""
+        row = f"(SELECT %s{kind} AS facts) alone"
+        sql = f"EXISTS (SELECT 1 FROM {row} WHERE {condition})"  # noqa: S608 - the guard's own words, values are parameters
+        return sql, [json.dumps(facts), *params]
 
 
 registry: Registry[SendGuard] = Registry("send guard")
@@ -87,11 +137,14 @@ def refusal_of(members: Sequence[tuple[Subject, Mapping[str, Any]]]) -> Q | None
     """Return what is true in the database when a message must not go; None when nothing is asked.
 
     `members` are those whom it speaks for, each with what was observed for it: several when the
-    message is a bundle, and what holds one of them back holds the message back.
+    message is a bundle, and what holds one of them back holds the message back. Guards that ask
+    for a whole group at once are left out.
     """
     refused = Q()
     for subject, observed in members:
         for guard in guards_for(subject):
+            if guard.asks_at_once:
+                continue
             refused |= guard.refusal(subject, observed) or Q()
     return refused or None
 

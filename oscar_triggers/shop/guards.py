@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ from ..policy.guards import Consequence, Refused
 from ..snapshots import Subject
 from . import tables
 from .orders import highest_order
-from .refusal import Facts, Refusal, price_tolerance
+from .refusal import facts_of, price_tolerance, refusal_of
 
 ORDER_PLACED = "order_placed"
 BASKET_EMPTY = "basket_empty"
@@ -52,36 +52,36 @@ class BasketGuard(guards.SendGuard):
     name = "basket"
     about_types = frozenset({"basket"})
 
-    def refusal(self, subject: Subject, observed: Mapping[str, Any]) -> Q | None:
-        """Return what is true in the database when the letter must not go."""
+    asks_at_once = True
+
+    def facts(
+        self, subject: Subject, observed: Mapping[str, Any], connection: Any
+    ) -> Mapping[str, Any] | None:
+        """Return what the letter was written from."""
         basket_id = _basket_id(subject)
         if basket_id is None:
             return None
         stock = observed.get("stock") or {}
-        return Q(
-            Refusal(
-                Facts(
-                    basket_id=basket_id,
-                    order_watermark=_watermark(subject),
-                    left_at=_left_at(subject),
-                    user_id=subject.user_id,
-                    emails=_spellings(subject.emails),
-                    phones=subject.phones,
-                    lines={int(pk): n for pk, n in (observed.get("lines") or {}).items()},
-                    prices={
-                        int(pk): Decimal(record["price"])
-                        for pk, record in stock.items()
-                        if record.get("price") is not None
-                    },
-                    in_stock={
-                        int(pk): _needed(record)
-                        for pk, record in stock.items()
-                        if record.get("tracked")
-                    },
-                    written=[int(pk) for pk in stock],
-                )
-            )
+        return facts_of(
+            connection,
+            basket_id=basket_id,
+            order_watermark=_watermark(subject),
+            left_at=_left_at(subject),
+            user_id=subject.user_id,
+            emails=_spellings(subject.emails),
+            phones=subject.phones,
+            lines={int(pk): n for pk, n in (observed.get("lines") or {}).items()},
+            stock={
+                int(pk): (record.get("price"), _needed(record) if record.get("tracked") else None)
+                for pk, record in stock.items()
+            },
         )
+
+    def condition(
+        self, connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, Sequence[Any]]:
+        """Return what is true in the database when the letter must not go."""
+        return refusal_of(connection, column, asked)
 
     def explain(
         self, subject: Subject, observed: Mapping[str, Any], now: datetime

@@ -1,196 +1,215 @@
-"""The SQL by which a guard holds a letter back, inside the statement that marks it.
+"""The SQL by which a guard holds letters back, inside the statement that marks them.
 
-Written by hand: it runs once a letter, and the ORM needs 4 ms to compile what the database
-answers in a fraction of one. Names of tables and columns come from the shop's own models.
+Written by hand: the ORM needs 4 ms to compile what the database answers in a fraction of one.
+Names of tables and columns come from the shop's own models. What each letter was written from
+stands in a JSON column of the marked rows, so the text is the same for any letters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import BooleanField, Expression
 from oscar.core.loading import get_model
 
+from ..models.given import moment
 from . import tables
 
 _BETWEEN_DIGITS = " -()./"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a letter about a basket was written from."""
+def facts_of(
+    connection: Any,
+    *,
+    basket_id: int,
+    order_watermark: int,
+    left_at: datetime | None,
+    user_id: Any,
+    emails: Sequence[str],
+    phones: Sequence[str],
+    lines: Mapping[int, int],
+    stock: Mapping[int, tuple[str | None, int | None]],
+) -> dict[str, Any]:
+    """Return what a letter about a basket was written from, as JSON.
 
-    basket_id: int
-    #: Only orders above this id, or placed after that moment, are searched for the person.
-    order_watermark: int
-    left_at: datetime | None
-    user_id: Any = None
-    #: In lower case.
-    emails: Sequence[str] = ()
-    #: In E.164.
-    phones: Sequence[str] = ()
-    #: {line id: quantity}; empty when the letter names no lines.
-    lines: Mapping[int, int]
-    #: {stock record id: the price that was written}
-    prices: Mapping[int, Decimal]
-    #: {stock record id: how many must be there}
-    in_stock: Mapping[int, int]
-    #: Stock records of the goods that were written about.
-    written: Sequence[int] = ()
+    Only orders above `order_watermark` or placed after `left_at` are searched for the person;
+    e-mails are in lower case, phones in E.164. `lines` are {line id: quantity}, empty when the
+    letter names none; `stock` is {stock record id: (written price, how many must be there)}.
+    """
+    user = None if user_id is None else _user_key().get_db_prep_value(user_id, connection)
+    return {
+        "basket": basket_id,
+        "watermark": order_watermark,
+        "left_at": moment(connection, left_at),
+        "user": user if user is None or isinstance(user, int) else str(user),
+        "emails": list(emails),
+        "phones": list(phones),
+        "count": len(lines) or None,
+        "lines": [{"id": pk, "n": quantity} for pk, quantity in lines.items()],
+        "stock": [
+            {"id": pk, "price": price, "needed": needed} for pk, (price, needed) in stock.items()
+        ],
+    }
 
 
-class Refusal(Expression):
-    """True in the database when a letter with these facts must not go."""
-
-    conditional = True
-
-    def __init__(self, facts: Facts) -> None:
-        super().__init__(output_field=BooleanField())
-        self.facts = facts
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]  # Django's own name for it
-        """Return the condition and its parameters."""
-        writer = _Writer(connection)
-        parts = [
-            writer.ordered(self.facts),
-            writer.ordered_by_person(self.facts),
-            writer.gone(self.facts),
-            writer.changed(self.facts),
-            writer.costs_otherwise_or_sold_out(self.facts),
-            writer.hidden(self.facts),
-        ]
-        return "(" + " OR ".join(part for part in parts if part) + ")", writer.params
+def refusal_of(
+    connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
+) -> tuple[str, list[Any]]:
+    """Return what is true in the database when a letter with these facts must not go."""
+    writer = _Writer(connection, column, asked)
+    parts = [
+        writer.ordered(),
+        writer.ordered_by_person(),
+        writer.gone(),
+        writer.has_other_lines(),
+        writer.changed(),
+        writer.costs_otherwise_or_sold_out_or_hidden(),
+    ]
+    sql = " OR ".join(part for part in parts if part)
+    return f"{column} IS NOT NULL AND ({sql})", writer.params
 
 
 class _Writer:
     """Writes conditions for one database, collecting their parameters in order."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, column: str, asked: Sequence[Mapping[str, Any]]) -> None:
         self.connection = connection
+        self.is_postgresql = connection.vendor == "postgresql"
+        self.column = column
+        self.asked = asked
         self.params: list[Any] = []
 
-    def ordered(self, facts: Facts) -> str:
+    def ordered(self) -> str:
         """The basket was ordered."""
-        order = self._table("order", "Order")
-        self.params.append(facts.basket_id)
-        basket = self._column("basket")
-        return f"EXISTS (SELECT 1 FROM {order} o WHERE o.{basket} = %s)"  # noqa: S608 - names of the shop's own tables, values are parameters
+        order, basket = self._table("order", "Order"), self._column("basket")
+        return f"EXISTS (SELECT 1 FROM {order} o WHERE o.{basket} = {self._number('basket')})"  # noqa: S608 - names of the shop's own tables, values are parameters
 
-    def ordered_by_person(self, facts: Facts) -> str:
+    def ordered_by_person(self) -> str:
         """The person placed another order since."""
-        joins, whose, params = "", [], list[Any]()
-        if facts.user_id is not None:
-            whose.append(f"o.{self._column('user')} = %s")
-            params.append(_user_key().get_db_prep_value(facts.user_id, self.connection))
-        if facts.emails:
-            marks = _marks(facts.emails)
+        joins, whose = "", []
+        if any(one["user"] is not None for one in self.asked):
+            key = self._value("user", _user_key().rel_db_type(self.connection))
+            whose.append(f"o.{self._column('user')} = {key}")
+        if any(one["emails"] for one in self.asked):
             user = get_user_model()
             email = self._column(user.get_email_field_name(), user)
-            whose.append(f"LOWER(o.{self._column('guest_email')}) IN ({marks})")
-            whose.append(f"LOWER(u.{email}) IN ({marks})")
-            params += [*facts.emails, *facts.emails]
+            whose.append(f"LOWER(o.{self._column('guest_email')}) {self._among('emails')}")
+            whose.append(f"LOWER(u.{email}) {self._among('emails')}")
             joins += self._join("u", user, "user")
-        if facts.phones:
+        if any(one["phones"] for one in self.asked):
             address = get_model("order", "ShippingAddress")
             digits = f"a.{self._column('phone_number', address)}"
             for separator in _BETWEEN_DIGITS:
                 digits = f"REPLACE({digits}, '{separator}', '')"
-            whose.append(f"{digits} IN ({_marks(facts.phones)})")
-            params += facts.phones
+            whose.append(f"{digits} {self._among('phones')}")
             joins += self._join("a", address, "shipping_address")
         if not whose:
             return ""
-        recent = f"o.{self._column('id')} > %s"
-        self.params.append(facts.order_watermark)
-        if facts.left_at is not None:
-            recent += f" OR o.{self._column('date_placed')} > %s"
-            self.params.append(self.connection.ops.adapt_datetimefield_value(facts.left_at))
-        self.params += params
         order = self._table("order", "Order")
         return (
             f"EXISTS (SELECT 1 FROM {order} o{joins} "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE ({recent}) AND ({' OR '.join(whose)}))"
+            f"WHERE {self._is_recent()} AND ({' OR '.join(whose)}))"
         )
 
-    def gone(self, facts: Facts) -> str:
+    def _is_recent(self) -> str:
+        """Write the bounds of the whole group first: the planner must see what indexes spare."""
+        pk, placed = f"o.{self._column('id')}", f"o.{self._column('date_placed')}"
+        bounds, own = f"{pk} > %s", f"{pk} > {self._number('watermark')}"
+        self.params.append(min(one["watermark"] for one in self.asked))
+        moments = [one["left_at"] for one in self.asked if one["left_at"] is not None]
+        if moments:
+            bounds += f" OR {placed} > {'%s::timestamptz' if self.is_postgresql else '%s'}"
+            own += f" OR {placed} > {self._value('left_at', 'timestamptz')}"
+            self.params.append(min(moments))
+        return f"({bounds}) AND ({own})"
+
+    def gone(self) -> str:
         """The basket was merged, submitted or deleted."""
         model = get_model("basket", "Basket")
-        self.params += [facts.basket_id, *tables.ALIVE]
+        alive = ", ".join(f"'{status}'" for status in tables.ALIVE)
         return (
             f"NOT EXISTS (SELECT 1 FROM {self._table('basket', 'Basket')} b "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE b.{self._column('id', model)} = %s "
-            f"AND b.{self._column('status', model)} IN ({_marks(tables.ALIVE)}))"
+            f"WHERE b.{self._column('id', model)} = {self._number('basket')} "
+            f"AND b.{self._column('status', model)} IN ({alive}))"
         )
 
-    def changed(self, facts: Facts) -> str:
-        """Lines that were written about are gone, their quantities differ, or others came."""
+    def has_other_lines(self) -> str:
+        """Other lines came, or none are left."""
         model = get_model("basket", "Line")
-        quantity = f"l.{self._column('quantity', model)}"
-        of_basket = (
-            f"(SELECT COUNT(*) FROM {self._table('basket', 'Line')} l "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE l.{self._column('basket', model)} = %s AND "
-        )
-        self.params.append(facts.basket_id)
-        if not facts.lines:
-            return f"{of_basket}{quantity} > 0) = 0"
-        one = f"(l.{self._column('id', model)} = %s AND {quantity} = %s)"
-        which = " OR ".join([one] * len(facts.lines))
-        self.params += [value for pair in facts.lines.items() for value in pair]
-        self.params += [len(facts.lines), facts.basket_id, len(facts.lines)]
-        return f"{of_basket}({which})) <> %s OR {of_basket}{quantity} > 0) <> %s"
-
-    def costs_otherwise_or_sold_out(self, facts: Facts) -> str:
-        """Something has another price than was written, or cannot be bought any more."""
-        model = get_model("partner", "StockRecord")
-        pk = f"s.{self._column('id', model)}"
-        now = f"s.{self._column('price', model)}"
-        wrong = []
-        for record_id, price in facts.prices.items():
-            differs = f"ABS({now} - %s) >= {price_tolerance():f}"
-            wrong.append(f"({pk} = %s AND ({now} IS NULL OR {differs}))")
-            self.params += [record_id, self.connection.ops.adapt_decimalfield_value(price)]
-        stock, promised = (
-            f"COALESCE(s.{self._column(name, model)}, 0)"
-            for name in ("num_in_stock", "num_allocated")
-        )
-        for record_id, needed in facts.in_stock.items():
-            # As Oscar's net_stock_level: what is in stock less what is promised to orders.
-            wrong.append(f"({pk} = %s AND {stock} - {promised} < %s)")
-            self.params += [record_id, needed]
-        if not wrong:
-            return ""
+        count = self._number("count")
         return (
-            f"EXISTS (SELECT 1 FROM {self._table('partner', 'StockRecord')} s "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE {' OR '.join(wrong)})"
+            f"(SELECT CASE WHEN {count} IS NULL THEN COUNT(*) = 0 ELSE COUNT(*) <> {count} END "  # noqa: S608 - names of the shop's own tables, values are parameters
+            f"FROM {self._table('basket', 'Line')} l "
+            f"WHERE l.{self._column('basket', model)} = {self._number('basket')} "
+            f"AND l.{self._column('quantity', model)} > 0)"
         )
 
-    def hidden(self, facts: Facts) -> str:
-        """Something was taken out of the shop."""
-        if not facts.written:
-            return ""
-        product, record = get_model("catalogue", "Product"), get_model("partner", "StockRecord")
+    def changed(self) -> str:
+        """Lines that were written about are gone, or their quantities differ."""
+        model = get_model("basket", "Line")
+        pk = f"l.{self._column('id', model)}"
+        return (
+            f"EXISTS (SELECT 1 FROM {self._rows('lines', id='bigint', n='bigint')} w "  # noqa: S608 - names of the shop's own tables, values are parameters
+            f"LEFT JOIN {self._table('basket', 'Line')} l ON {pk} = w.id "
+            f"AND l.{self._column('quantity', model)} = w.n "
+            f"AND l.{self._column('basket', model)} = {self._number('basket')} "
+            f"WHERE {pk} IS NULL)"
+        )
+
+    def costs_otherwise_or_sold_out_or_hidden(self) -> str:
+        """Something has another price than was written, is sold out, or left the shop."""
+        record, product = get_model("partner", "StockRecord"), get_model("catalogue", "Product")
         pk, parent = self._column("id", product), self._column("parent", product)
         public = self._column("is_public", product)
-        self.params += facts.written
+        price = f"s.{self._column('price', record)}"
+        stock, promised = (
+            f"COALESCE(s.{self._column(name, record)}, 0)"
+            for name in ("num_in_stock", "num_allocated")
+        )
+        rows = self._rows("stock", id="bigint", price="numeric", needed="bigint")
         return (
-            f"EXISTS (SELECT 1 FROM {self._table('partner', 'StockRecord')} s "  # noqa: S608 - names of the shop's own tables, values are parameters
+            f"EXISTS (SELECT 1 FROM {rows} w "  # noqa: S608 - names of the shop's own tables, values are parameters
+            f"JOIN {self._table('partner', 'StockRecord')} s ON s.{self._column('id', record)} = w.id "
             f"JOIN {self._table('catalogue', 'Product')} p "
             f"ON p.{pk} = s.{self._column('product', record)} "
             f"LEFT JOIN {self._table('catalogue', 'Product')} f ON f.{pk} = p.{parent} "
-            f"WHERE s.{self._column('id', record)} IN ({_marks(facts.written)}) "
-            f"AND NOT (p.{public} AND COALESCE(f.{public}, p.{public})))"
+            f"WHERE (w.price IS NOT NULL AND ({price} IS NULL "
+            f"OR ABS({price} - w.price) >= {price_tolerance():f})) "
+            # As Oscar's net_stock_level: what is in stock less what is promised to orders.
+            f"OR {stock} - {promised} < w.needed "
+            f"OR NOT (p.{public} AND COALESCE(f.{public}, p.{public})))"
         )
+
+    # ── Values of the facts ──────────────────────────────────────────────────────────────────
+
+    def _number(self, name: str) -> str:
+        return self._value(name, "bigint")
+
+    def _value(self, name: str, kind: str) -> str:
+        if self.is_postgresql:
+            return f"({self.column}->>'{name}')::{kind}"
+        return f"json_extract({self.column}, '$.{name}')"
+
+    def _among(self, name: str) -> str:
+        if self.is_postgresql:
+            # As an array it is read once, not for every order.
+            return f"= ANY(ARRAY(SELECT jsonb_array_elements_text({self.column}->'{name}')))"
+        return f"IN (SELECT value FROM json_each({self.column}, '$.{name}'))"  # noqa: S608 - our own names
+
+    def _rows(self, name: str, **columns: str) -> str:
+        if self.is_postgresql:
+            named = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+            return f"(SELECT * FROM jsonb_to_recordset({self.column}->'{name}') AS x({named}))"  # noqa: S608 - our own names
+        named = ", ".join(
+            f"CAST(json_extract(value, '$.{column}') AS REAL) AS {column}"
+            if kind == "numeric"
+            else f"json_extract(value, '$.{column}') AS {column}"
+            for column, kind in columns.items()
+        )
+        return f"(SELECT {named} FROM json_each({self.column}, '$.{name}'))"  # noqa: S608 - our own names
 
     def _join(self, alias: str, model: Any, field: str) -> str:
         table = self._quote(model._meta.db_table)
@@ -213,10 +232,6 @@ def price_tolerance() -> Decimal:
     """Return half of the smallest coin: SQLite keeps prices as binary fractions."""
     places = get_model("partner", "StockRecord")._meta.get_field("price").decimal_places
     return Decimal(1).scaleb(-places) / 2
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
 
 
 def _user_key() -> Any:
