@@ -7,17 +7,19 @@ that a machine does counts as an answer of a person.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from .. import conditions
 from ..conditions import Condition
-from ..engine import visits
+from ..definitions import FlowDefinition
+from ..engine import checking, visits
 from ..engine.contacts import same_people
+from ..exceptions import Problem
 from ..kinds import option
 from ..models import (
     Dispatch,
@@ -342,3 +344,31 @@ class NoReaction(Condition):
             silent = clicked_at is None and visit is None and order is None
             verdicts.append(Verdict(holds=silent, compared=compared))
         return verdicts
+
+
+@checking.register
+def asked_steps_exist(definition: FlowDefinition) -> list[Problem]:
+    """Name the questions about the message of a step that the flow does not have."""
+    keys = {step.key for step, *_rest in definition.walk()}
+    asked: list[tuple[str, Any]] = [("entry", data) for data in definition.entry]
+    asked += [("stay", data) for data in definition.stay]
+    for step, *_rest in definition.walk():
+        asked += [
+            (f"steps › {step.key}", value)
+            for value in step.options.values()
+            if isinstance(value, Mapping) and "kind" in value
+        ]
+    return [
+        Problem(
+            where=place,
+            message=pgettext("triggers", "there is no step '%(step)s'") % {"step": data["step"]},
+        )
+        for where, tree in asked
+        for place, data in conditions.walk(tree, where)
+        if data.get("kind") in _ABOUT_STEPS and data.get("step") and data["step"] not in keys
+    ]
+
+
+_ABOUT_STEPS = frozenset(
+    {"message_delivered", "message_clicked", "message_opened", "visited", "no_reaction"}
+)

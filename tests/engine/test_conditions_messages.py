@@ -12,8 +12,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from oscar_triggers import conditions
+from oscar_triggers.builtin import conditions_messages
 from oscar_triggers.checks import check_settings
-from oscar_triggers.engine import contacts, enrollments, fields, intake, segments
+from oscar_triggers.definitions import FlowDefinition
+from oscar_triggers.engine import contacts, enrollments, fields, flows, intake, segments
 from oscar_triggers.models import (
     Contact,
     Dispatch,
@@ -319,3 +321,20 @@ def test_another_app_may_bring_segments(anna: Enrollment, now: datetime) -> None
         assert ask("in_segment", anna, now, segment="sailors").holds
     finally:
         segments._sources.remove(from_a_table)
+
+
+def test_a_question_about_a_step_that_is_not_there_is_named(db: None) -> None:
+    question = {"kind": "not", "of": [{"kind": "visited", "step": "letter-9"}]}
+    definition = FlowDefinition.from_dict(
+        {
+            "flow": "a",
+            "trigger": "gift_card_expiring",
+            "steps": [
+                {"key": "came", "kind": "branch", "options": {"condition": question}},
+            ],
+        }
+    )
+    [problem] = conditions_messages.asked_steps_exist(definition)
+    assert problem.where == "steps › came › not › 1"
+    assert "letter-9" in problem.message
+    assert problem in flows.check(definition)
