@@ -107,7 +107,9 @@ def _read_quiet(name: str, told: Mapping[str, Any]) -> tuple[time, time] | None:
     if not pair:
         return None
     try:
-        first, second = pair if not isinstance(pair, str) else (pair,)
+        if isinstance(pair, str):
+            raise ValueError(pair)
+        first, second = pair
         start, end = read_time(first), read_time(second)
     except (TypeError, ValueError):
         raise ImproperlyConfigured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,9 +30,10 @@ ZONES = [
 HOUR = timedelta(hours=1)
 
 
-def at(zone: str, *moment: int, fold: int = 0) -> datetime:
-    """Return what a wall clock shows as a moment in UTC."""
-    return datetime(*moment, fold=fold, tzinfo=ZoneInfo(zone)).astimezone(UTC)  # type: ignore[misc,arg-type]
+def at(zone: str, year: int, month: int, day: int, *clock: int, fold: int = 0) -> datetime:
+    """Return what a wall clock shows (hour, minute, second) as a moment in UTC."""
+    shown = time(*clock, fold=fold)
+    return datetime.combine(date(year, month, day), shown, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def _transitions() -> list[tuple[ZoneInfo, datetime]]:
@@ -184,7 +185,7 @@ def test_several_zones_must_all_be_open(
     ],
 )
 def test_a_night_ends_at_six_by_the_readers_clock(
-    zone: str, now: tuple[int, ...], opens: tuple[int, ...]
+    zone: str, now: tuple[int, int, int, int], opens: tuple[int, int, int, int]
 ) -> None:
     expected = at(zone, *opens)
     found = next_open(at(zone, *now), [ZoneInfo(zone)], NIGHT)

@@ -21,16 +21,7 @@ from oscar_triggers.models import (
     MessageState,
     VoucherGrant,
 )
-from tests.engine.conftest import (  # noqa: F401 - fixtures of the engine's gift cards
-    agreed,
-    expire,
-    now,
-    person,
-    publish_flow,
-    publish_letter,
-    tick,
-    wait,
-)
+from tests.engine.conftest import wait
 
 TEN = {"percent": 10, "valid": "2d"}
 PROMISE = {"key": "letter", "kind": "send", "options": {"template": "card", "voucher": TEN}}
@@ -57,11 +48,11 @@ def vouchers() -> Any:
 
 def test_the_second_promise_of_a_month_is_not_made(
     every_month: None,
-    publish_flow: Callable[..., Any],  # noqa: F811
-    agreed: int,  # noqa: F811
-    expire: Callable[..., None],  # noqa: F811
-    tick: Callable[..., Any],  # noqa: F811
-    now: datetime,  # noqa: F811
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
 ) -> None:
     publish_flow(PROMISE, key="first")
     publish_flow(PROMISE, key="second")
@@ -80,11 +71,11 @@ def test_the_second_promise_of_a_month_is_not_made(
 
 def test_a_voucher_that_was_taken_back_does_not_count(
     every_month: None,
-    publish_flow: Callable[..., Any],  # noqa: F811
-    agreed: int,  # noqa: F811
-    expire: Callable[..., None],  # noqa: F811
-    tick: Callable[..., Any],  # noqa: F811
-    now: datetime,  # noqa: F811
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
 ) -> None:
     publish_flow(PROMISE)
     expire()
@@ -97,11 +88,11 @@ def test_a_voucher_that_was_taken_back_does_not_count(
 
 @pytest.fixture
 def enrollment(
-    publish_flow: Callable[..., Any],  # noqa: F811
-    agreed: int,  # noqa: F811
-    expire: Callable[..., None],  # noqa: F811
-    tick: Callable[..., Any],  # noqa: F811
-    now: datetime,  # noqa: F811
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
 ) -> Enrollment:
     """Let Anna stand in a flow that waits."""
     publish_flow(wait("wait", "10d"))
@@ -110,7 +101,7 @@ def enrollment(
     return Enrollment.objects.get()
 
 
-def grant(enrollment: Enrollment, now: datetime, step: str = "gift") -> VoucherGrant | None:  # noqa: F811
+def grant(enrollment: Enrollment, now: datetime, step: str = "gift") -> VoucherGrant | None:
     """Grant at a Voucher step."""
     return incentives.grant_for_step(enrollment.pk, step, 0, enrollment.contact_id, OPTIONS, now)
 
@@ -118,7 +109,7 @@ def grant(enrollment: Enrollment, now: datetime, step: str = "gift") -> VoucherG
 def test_a_step_grants_once_for_each_coming_to_it(
     every_month: None,
     enrollment: Enrollment,
-    now: datetime,  # noqa: F811
+    now: datetime,
 ) -> None:
     first, again = grant(enrollment, now), grant(enrollment, now)
     assert first is not None
@@ -131,12 +122,12 @@ def test_a_step_grants_once_for_each_coming_to_it(
 
 def test_letters_after_the_step_name_its_voucher(
     every_month: None,
-    publish_flow: Callable[..., Any],  # noqa: F811
-    publish_letter: Callable[..., Any],  # noqa: F811
-    agreed: int,  # noqa: F811
-    expire: Callable[..., None],  # noqa: F811
-    tick: Callable[..., Any],  # noqa: F811
-    now: datetime,  # noqa: F811
+    publish_flow: Callable[..., Any],
+    publish_letter: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
 ) -> None:
     publish_flow(
         wait("wait", "1d"), {"key": "letter", "kind": "send", "options": {"template": "card"}}
@@ -153,7 +144,7 @@ def test_letters_after_the_step_name_its_voucher(
 
 def test_who_leaves_before_a_letter_told_of_it_keeps_no_voucher(
     enrollment: Enrollment,
-    now: datetime,  # noqa: F811
+    now: datetime,
 ) -> None:
     grant(enrollment, now)
     enrollments.exit_many([enrollment.pk], ExitReason.GOAL, now)
@@ -162,12 +153,12 @@ def test_who_leaves_before_a_letter_told_of_it_keeps_no_voucher(
 
 
 def test_a_rehearsal_makes_no_voucher(
-    publish_flow: Callable[..., Any],  # noqa: F811
-    publish_letter: Callable[..., Any],  # noqa: F811
-    agreed: int,  # noqa: F811
-    expire: Callable[..., None],  # noqa: F811
-    tick: Callable[..., Any],  # noqa: F811
-    now: datetime,  # noqa: F811
+    publish_flow: Callable[..., Any],
+    publish_letter: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
 ) -> None:
     flow = publish_flow(PROMISE).flow
     publish_letter(body=LETTER)
@@ -187,7 +178,7 @@ def test_a_rehearsal_makes_no_voucher(
 def test_workers_that_grant_to_one_person_at_once_grant_one(
     every_month: None,
     enrollment: Enrollment,
-    now: datetime,  # noqa: F811
+    now: datetime,
 ) -> None:
     def work(step: str) -> VoucherGrant | None:
         try:
