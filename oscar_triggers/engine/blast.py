@@ -34,16 +34,18 @@ def within_limits(rows: Sequence[Dispatch], now: datetime) -> list[Dispatch]:
     A flow that reached its limit is paused, and staff are told. Workers count one after the other,
     and what each lets go on counts at once, so that together they keep to the limit exactly.
     """
-    watched: dict[int, list[Dispatch]] = defaultdict(list)
+    by_flow: dict[int, list[Dispatch]] = defaultdict(list)
     for row in rows:
-        flow = row.message.flow
-        if flow is not None and _limit(flow, now) is not None and not row.message.is_shadow:
-            watched[flow.pk].append(row)
+        if row.message.flow_id is not None and not row.message.is_shadow:
+            by_flow[row.message.flow_id].append(row)
     kept_back: set[int] = set()
-    for mine in watched.values():
+    for mine in by_flow.values():
+        # Each row has its own copy of the flow: asked once, so that a batch costs the same.
         flow = mine[0].message.flow
         assert flow is not None
-        kept_back |= _beyond_limit(flow, mine, now)
+        limit = _limit(flow, now)
+        if limit is not None:
+            kept_back |= _beyond_limit(flow, limit, mine, now)
     return [row for row in rows if row.pk not in kept_back]
 
 
@@ -65,10 +67,8 @@ def _limit(flow: Flow, now: datetime) -> int | None:
     return own if own is not None else triggers_settings().blast_limit
 
 
-def _beyond_limit(flow: Flow, mine: Sequence[Dispatch], now: datetime) -> set[int]:
+def _beyond_limit(flow: Flow, limit: int, mine: Sequence[Dispatch], now: datetime) -> set[int]:
     """Return the ids of what must go back, and send it back; pause the flow at its limit."""
-    limit = _limit(flow, now)
-    assert limit is not None
     assert flow.blast_since is not None
     of_flow = Dispatch.objects.filter(message__flow=flow, message__is_shadow=False)
     ids = [row.pk for row in mine]

@@ -16,6 +16,7 @@ import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from oscar_triggers.channels import Outcome, Receipt
@@ -132,6 +133,19 @@ def test_what_another_worker_holds_counts_as_gone(say: Setter, now: datetime) ->
     outbox.send_due(now + timedelta(seconds=1))
     assert len(mail.outbox) == 2
     assert Flow.objects.get().state == FlowState.LIVE
+
+
+def test_counting_costs_the_same_for_many_letters(say: Setter, now: datetime) -> None:
+    say(BLAST_LIMIT=1_000)
+    _cards(50, now)
+    Dispatch.objects.update(state="leased", lease_owner="me", leased_until=now)
+    rows = list(Dispatch.objects.select_related("message__flow"))
+    costs = []
+    for batch in (rows[:1], rows[1:2], rows[2:]):
+        with CaptureQueriesContext(connection) as found:
+            assert blast.within_limits(batch, now) == batch
+        costs.append(len(found))
+    assert costs[1] == costs[2] <= 10
 
 
 @pytest.mark.django_db(transaction=True)
