@@ -123,13 +123,13 @@ def ground(
         here = Ground(folder=folder, vendor=vendor, sink=sink)
         if vendor == POSTGRESQL:
             here.postgres = Postgres.copy(template / "postgres", folder / "postgres")
-            ends.callback(lambda: here.postgres and here.postgres.end())
+            ends.callback(here.postgres.end)
             here.postgres.start()
         else:
             shutil.copy(template / "shop.sqlite3", folder / "shop.sqlite3")
         if celery:
             here.redis = Redis(folder)
-            ends.callback(lambda: here.redis and here.redis.kill())
+            ends.callback(here.redis.kill)
             here.redis.start()
         here.environment = {
             **os.environ,

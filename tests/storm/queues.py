@@ -79,6 +79,7 @@ def keep_a_pace(ground: Ground, per_second: int, seconds: int) -> dict[str, Any]
     due = {
         row.point.normalised: row.message.due_at.timestamp()
         for row in asked(lambda: list(Dispatch.objects.select_related("point", "message")))
+        if row.point is not None
     }
     return {
         "letters": len(records),

@@ -47,6 +47,11 @@ def _has_owner() -> bool:
     return True
 
 
+def _owner() -> str | None:
+    """Return as whom PostgreSQL's programs run; None: as we do."""
+    return _OWNER if os.geteuid() == 0 else None
+
+
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """Have a folder that PostgreSQL's user may enter, and remove it afterwards."""
@@ -111,7 +116,8 @@ class Postgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                **self._as_owner(),  # type: ignore[arg-type]  # user and group, or nothing
+                user=_owner(),
+                group=_owner(),
             )
         _until(self.answers, "PostgreSQL answers")
 
@@ -155,14 +161,11 @@ class Postgres:
             text=True,
             cwd="/",
             check=False,
-            **(self._as_owner() if as_owner else {}),  # type: ignore[call-overload]  # as above
+            user=_owner() if as_owner else None,
+            group=_owner() if as_owner else None,
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr[-2000:]}")
-
-    @staticmethod
-    def _as_owner() -> dict[str, str]:
-        return {"user": _OWNER, "group": _OWNER} if os.geteuid() == 0 else {}
 
 
 class Redis:

@@ -42,7 +42,7 @@ OSCAR_TRIGGERS: dict[str, Any] = {
 }  # fmt: skip
 
 if "STORM_SMTP_SECONDS" in os.environ:
-    _SMTP_TIMEOUT_SECONDS = float(os.environ["STORM_SMTP_SECONDS"])  # type: ignore[assignment]  # sockets take both
+    _SMTP_TIMEOUT_SECONDS = float(os.environ["STORM_SMTP_SECONDS"])
     if django.VERSION >= (6, 1):
         MAILERS["default"]["OPTIONS"]["timeout"] = _SMTP_TIMEOUT_SECONDS  # type: ignore[index]  # noqa: F405 - of the sandbox
     else:
