@@ -15,6 +15,8 @@ from .kinds import read_time as read_time
 EVERY_EPISODE = "every_episode"
 NEVER = "never"
 ONCE_A_YEAR = "once_a_year"
+#: The rule whose time stands behind it: "after 30d".
+AFTER = "after"
 
 POSTPONE = "postpone"
 DROP = "drop"
@@ -39,8 +41,8 @@ class Reentry:
         if text in (EVERY_EPISODE, NEVER, ONCE_A_YEAR):
             return cls(rule=text)
         word, _space, duration = text.partition(" ")
-        if word == "after" and duration:
-            return cls(rule="after", after=parse_duration(duration))
+        if word == AFTER and duration:
+            return cls(rule=AFTER, after=parse_duration(duration))
         raise ValueError(
             pgettext(
                 "triggers",

@@ -7,9 +7,7 @@ from typing import Any
 from oscar_triggers import limits
 from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.kinds import format_duration
-from oscar_triggers.limits import Reentry, SendWindow
-
-from .models.rules import AFTER
+from oscar_triggers.limits import AFTER, Reentry, SendWindow
 
 #: Columns that are called the same and hold the same on both sides.
 _SAME = (

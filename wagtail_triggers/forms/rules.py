@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import pgettext, pgettext_lazy
 
-from oscar_triggers.limits import WEEKDAYS
+from oscar_triggers.definitions import FlowDefinition
+from oscar_triggers.limits import AFTER, WEEKDAYS
 
-from ..models.rules import AFTER, FlowRules
 from .durations import DurationField
 
 _DAYS = {
@@ -23,22 +23,25 @@ _DAYS = {
 }
 
 
-def _help(name: str) -> Any:
-    field: Any = FlowRules._meta.get_field(name)
-    return field.help_text
-
-
 class FlowRulesForm(forms.Form):
     """Durations as amount and unit, days as boxes, and what belongs together checked together."""
 
     reentry_after = DurationField(label=pgettext_lazy("triggers", "How long after"), required=False)
     max_age = DurationField(
         label=pgettext_lazy("triggers", "Ignore what happened longer ago than"),
-        help_text=_help("max_age"),
+        help_text=pgettext_lazy(
+            "triggers", "Empty: whatever we learn of starts the flow, however old it is."
+        ),
         required=False,
     )
     bundle = DurationField(
-        label=pgettext_lazy("triggers", "Collect for"), help_text=_help("bundle"), required=False
+        label=pgettext_lazy("triggers", "Collect for"),
+        help_text=pgettext_lazy(
+            "triggers",
+            "What happens to one person within this time is told in one message. "
+            "Empty: one message each.",
+        ),
+        required=False,
     )
     attribution_window = DurationField(
         label=pgettext_lazy("triggers", "Count orders until so long after a click"),
@@ -55,7 +58,7 @@ class FlowRulesForm(forms.Form):
     def clean_attribution_window(self) -> Any:
         """Keep the usual window where it was left empty."""
         given = self.cleaned_data["attribution_window"]
-        return given or FlowRules._meta.get_field("attribution_window").get_default()
+        return given or FlowDefinition.attribution_window
 
     def clean(self) -> dict[str, Any]:
         """Ask for the time where coming in again depends on it."""

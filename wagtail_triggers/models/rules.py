@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import pgettext_lazy
 
 from oscar_triggers.limits import (
+    AFTER,
     DROP,
     EVERY_EPISODE,
     MOST_HOLDOUT,
@@ -16,9 +17,6 @@ from oscar_triggers.limits import (
     ONCE_A_YEAR,
     POSTPONE,
 )
-
-#: The rule whose time stands in `reentry_after`.
-AFTER = "after"
 
 
 class FlowRules(models.Model):
@@ -39,12 +37,7 @@ class FlowRules(models.Model):
         pgettext_lazy("triggers", "how long after"), null=True, blank=True
     )
     max_age = models.DurationField(
-        pgettext_lazy("triggers", "ignore what happened longer ago than"),
-        null=True,
-        blank=True,
-        help_text=pgettext_lazy(
-            "triggers", "Empty: whatever we learn of starts the flow, however old it is."
-        ),
+        pgettext_lazy("triggers", "ignore what happened longer ago than"), null=True, blank=True
     )
     priority = models.SmallIntegerField(
         pgettext_lazy("triggers", "priority"),
@@ -72,16 +65,7 @@ class FlowRules(models.Model):
     )
     window_until = models.TimeField(pgettext_lazy("triggers", "send until"), null=True, blank=True)
     window_days = models.JSONField(pgettext_lazy("triggers", "send on"), default=list, blank=True)
-    bundle = models.DurationField(
-        pgettext_lazy("triggers", "collect for"),
-        null=True,
-        blank=True,
-        help_text=pgettext_lazy(
-            "triggers",
-            "What happens to one person within this time is told in one message. "
-            "Empty: one message each.",
-        ),
-    )
+    bundle = models.DurationField(pgettext_lazy("triggers", "collect for"), null=True, blank=True)
     holdout = models.PositiveSmallIntegerField(
         pgettext_lazy("triggers", "percent without messages"),
         default=0,
