@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import MISSING
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Union, get_args, get_origin
 
@@ -48,10 +48,13 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         Decimal: st.decimals(0, 1000, places=2),
         str: TEXT,
         timedelta: st.integers(1, 400 * 86_400).map(lambda n: timedelta(seconds=n)),
+        time: st.integers(0, 1439).map(lambda n: time(n // 60, n % 60)),
         date: st.dates(date(2020, 1, 1), date(2040, 1, 1)),
         datetime: st.sampled_from([datetime(2030, 3, 31, 1, 30, tzinfo=UTC)]),
     }
-    return simple.get(annotation, st.just({"kind": "is_customer"}))
+    if origin is dict:
+        return st.just({"kind": "is_customer"})
+    return simple[annotation]
 
 
 @st.composite
