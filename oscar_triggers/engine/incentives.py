@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import triggers_settings
-from ..exceptions import Problem
+from ..exceptions import Problem, UnknownKind
 from ..models import VoucherGrant
 from ..registry import Registry
 
@@ -44,6 +44,15 @@ class Incentive(Protocol):
         """Make the grant of a message, or return the one it has; returns its merge values."""
         ...
 
+    def revoke(self, message_ids: Sequence[int], now: datetime) -> None:
+        """Take back the grants of messages that were never sent."""
+        ...
+
+
+@runtime_checkable
+class StepIncentive(Incentive, Protocol):
+    """An incentive that Voucher steps can grant as well, and rehearsals can show."""
+
     def grant_for_step(
         self,
         enrollment_id: int,
@@ -62,10 +71,6 @@ class Incentive(Protocol):
 
     def rehearse(self, options: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Return merge values as a grant would have them; nothing is made."""
-        ...
-
-    def revoke(self, message_ids: Sequence[int], now: datetime) -> None:
-        """Take back the grants of messages that were never sent."""
         ...
 
     def revoke_untold(self, enrollment_ids: Sequence[int], now: datetime) -> None:
@@ -95,8 +100,9 @@ def check_setting() -> None:
 
 def revoke_untold(enrollment_ids: Sequence[int], now: datetime) -> None:
     """Take back what Voucher steps granted to those who left before they were told of it."""
-    if enrollment_ids and VOUCHER in registry:
-        registry.get(VOUCHER).revoke_untold(enrollment_ids, now)
+    vouchers = registry.get(VOUCHER) if VOUCHER in registry else None
+    if enrollment_ids and isinstance(vouchers, StepIncentive):
+        vouchers.revoke_untold(enrollment_ids, now)
 
 
 def grant_for_step(
@@ -111,14 +117,24 @@ def grant_for_step(
 
     Raises UnknownKind when no installed app brings vouchers.
     """
-    granted = registry.get(VOUCHER).grant_for_step(
-        enrollment_id, step_key, pass_no, contact_id, options, now
-    )
+    vouchers = registry.get(VOUCHER)
+    if not isinstance(vouchers, StepIncentive):
+        raise UnknownKind(
+            f"The incentive {VOUCHER!r} ({type(vouchers).__name__}) cannot be granted by a step; "
+            "let it define the methods of StepIncentive."
+        )
+    granted = vouchers.grant_for_step(enrollment_id, step_key, pass_no, contact_id, options, now)
     return None if isinstance(granted, Limited) else granted
 
 
 def granted_to(enrollment_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
     """Return the merge values of the vouchers that steps granted, by enrollment."""
-    if not enrollment_ids or VOUCHER not in registry:
+    vouchers = registry.get(VOUCHER) if VOUCHER in registry else None
+    if not enrollment_ids or not isinstance(vouchers, StepIncentive):
         return {}
-    return registry.get(VOUCHER).granted_to(enrollment_ids)
+    return vouchers.granted_to(enrollment_ids)
+
+
+def rehearse(incentive: Incentive, options: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    """Return merge values as a grant would have them, {} where the incentive has no such thing."""
+    return incentive.rehearse(options, now) if isinstance(incentive, StepIncentive) else {}

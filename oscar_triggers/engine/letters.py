@@ -120,7 +120,7 @@ class Desk:
         for name, incentive in incentives.registry.items():
             options = job.message.options.get(name)
             if options and (job.message.is_shadow or subject.is_shadow):
-                promised[name] = incentive.rehearse(options, self.now)
+                promised[name] = incentives.rehearse(incentive, options, self.now)
             elif options:
                 granted = incentive.grant(job.message.pk, job.contact.pk, options, self.now)
                 if isinstance(granted, incentives.Limited):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import translation
 from django.utils.translation import pgettext
 from oscar.core.loading import get_model
@@ -263,9 +263,13 @@ def revoke(message_ids: Sequence[int], now: datetime) -> None:
             message_id__in=message_ids, revoked_at=None
         ).exclude(message_id__in=left):
             _take_back(grant, now)
+    # A letter that never leaves tells nobody of what a step granted either.
+    revoke_untold(
+        MessageItem.objects.filter(message_id__in=message_ids).values("enrollment_id"), now
+    )
 
 
-def revoke_untold(enrollment_ids: Sequence[int], now: datetime) -> None:
+def revoke_untold(enrollment_ids: Sequence[int] | QuerySet[Any, Any], now: datetime) -> None:
     """Delete what Voucher steps granted to those who left before a message could tell of it."""
     told = (MessageState.PLANNED, MessageState.SENT, MessageState.UNKNOWN)
     may_tell = MessageItem.objects.filter(

@@ -190,3 +190,25 @@ def test_workers_that_grant_to_one_person_at_once_grant_one(
         granted = list(pool.map(work, ["a", "b", "c", "d"]))
     assert sum(one is not None for one in granted) == 1
     assert vouchers().count() == 1
+
+
+def test_a_voucher_of_which_no_letter_could_tell_is_taken_back(
+    every_month: None,
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
+) -> None:
+    from oscar_triggers.models import ConsentEvent
+
+    publish_flow(
+        wait("wait", "1d"), {"key": "letter", "kind": "send", "options": {"template": "card"}}
+    )
+    expire()
+    tick(now)
+    assert grant(Enrollment.objects.get(), now) is not None
+    ConsentEvent.objects.all().delete()
+    tick(now + timedelta(days=1, minutes=1))
+    assert Message.objects.get().reason == "no_consent"
+    assert vouchers().count() == 0
