@@ -324,9 +324,14 @@ def doubt(publish_flow: Any, expire: Any, agreed: int, now: datetime) -> Dispatc
     expire()
     clockwork.tick(now, send=False)
     row = Dispatch.objects.select_related("message").get()
-    Dispatch.objects.update(state="sending", attempt=1, sending_at=now)
+    Dispatch.objects.update(state="sending", attempt=1, sending_at=now, lease_owner="me")
     settling.write_receipt(
-        settling.parties_of(row), Receipt(dispatch_id=row.pk, outcome=Outcome.UNKNOWN), "hold", now
+        settling.parties_of(row),
+        Receipt(dispatch_id=row.pk, outcome=Outcome.UNKNOWN),
+        "hold",
+        now,
+        owner="me",
+        attempt=1,
     )
     row.refresh_from_db()
     assert row.state == DispatchState.UNKNOWN

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.locmem import EmailBackend as LocmemBackend
+from django.utils import timezone
 
-from oscar_triggers import signals
 from oscar_triggers.channels import Parcel
 from oscar_triggers.content.letters import LetterSource
 from oscar_triggers.engine import catches, clockwork, installation, intake, outbox, trials
@@ -217,20 +218,25 @@ def test_test_letters_pass_the_same_catches(say: Setter, now: datetime) -> None:
 # ── Stop all sending ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_stop_in_the_middle_of_a_batch_holds_before_the_next_hand_over(now: datetime) -> None:
+class StoppingBackend(LocmemBackend):
+    """Takes letters as usual; while it takes the tenth, somebody stops all sending."""
+
+    def send_messages(self, messages: Any) -> int:
+        """Keep them in Django's outbox."""
+        taken = super().send_messages(messages)
+        if len(mail.outbox) == 10:
+            installation.stop(timezone.now(), reason="Something is wrong.")
+        return taken
+
+
+def test_a_stop_in_the_middle_of_a_batch_holds_before_the_next_hand_over(
+    settings: Any, now: datetime
+) -> None:
+    use_backend(settings, f"{__name__}.StoppingBackend")
     publish_card_flow()
     intake.record_many(card_records(50))
     clockwork.tick(now, send=False)
-
-    def stop_at_the_tenth(**kwargs: object) -> None:
-        if len(mail.outbox) == 10:
-            installation.stop(now, reason="Something is wrong.")
-
-    signals.message_sent.connect(stop_at_the_tenth)
-    try:
-        outbox.send_due(now + timedelta(seconds=1))
-    finally:
-        signals.message_sent.disconnect(stop_at_the_tenth)
+    outbox.send_due(now + timedelta(seconds=1))
     assert len(mail.outbox) == 10
     back = Dispatch.objects.exclude(state=DispatchState.SENT)
     assert set(back.values_list("state", "attempt", "crashes")) == {("planned", 0, 0)}
