@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from .. import conditions
 from ..definitions import FlowDefinition
@@ -143,30 +144,18 @@ def _lock(contact_ids: set[int]) -> None:
 def _past_entries(candidates: Sequence[Candidate]) -> dict[tuple[int, int], list[_Entry]]:
     past: dict[tuple[int, int], list[_Entry]] = defaultdict(list)
     rehearsing = {c.flow.pk for c in candidates if c.flow.state == FlowState.SHADOW}
-    for (
-        flow_id,
-        contact_id,
-        episode_key,
-        entered_at,
-        happened_at,
-        is_shadow,
-    ) in Enrollment.objects.filter(
-        flow_id__in={candidate.flow.pk for candidate in candidates},
-        contact_id__in={candidate.subject.contact_id for candidate in candidates},
-    ).values_list(
-        "flow_id",
-        "contact_id",
-        "episode_key",
-        "entered_at",
-        "journal_entry__occurred_at",
-        "is_shadow",
+    for flow_id, contact_id, episode_key, began_at, is_shadow in (
+        Enrollment.objects.filter(
+            flow_id__in={candidate.flow.pk for candidate in candidates},
+            contact_id__in={candidate.subject.contact_id for candidate in candidates},
+        )
+        .annotate(began_at=Coalesce("journal_entry__occurred_at", "entered_at"))
+        .values_list("flow_id", "contact_id", "episode_key", "began_at", "is_shadow")
     ):
         # Who only rehearsed was never written to.
         if is_shadow and flow_id not in rehearsing:
             continue
-        past[flow_id, contact_id].append(
-            _Entry(episode_key=episode_key, began_at=happened_at or entered_at)
-        )
+        past[flow_id, contact_id].append(_Entry(episode_key=episode_key, began_at=began_at))
     return past
 
 
