@@ -276,7 +276,10 @@ def _count(message: Message, hit: Hit, request: Request) -> None:
         ).update(seen_at=request.at)
     alias = database_for(Message)
     with transaction.atomic(using=alias):
-        first = Message.objects.filter(pk=message.pk, clicked_at=None).update(clicked_at=request.at)
+        # Another request may have found out meanwhile that this one was a machine's.
+        first = Message.objects.filter(
+            pk=message.pk, clicked_at=None, hits__pk=hit.pk, hits__hit_class=HitClass.HUMAN
+        ).update(clicked_at=request.at)
         if not first:
             return
         intake.record_many([_record(message, hit.link_no, request)])

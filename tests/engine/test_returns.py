@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from oscar_triggers import signals
-from oscar_triggers.engine import attribution, clockwork, contacts, intake, returns, wearing
+from oscar_triggers.engine import attribution, clicks, clockwork, contacts, intake, returns, wearing
 from oscar_triggers.models import (
     Alarm,
     ConsentEvent,
@@ -25,6 +26,7 @@ from oscar_triggers.models import (
     DispatchState,
     Enrollment,
     Feedback,
+    JournalEntry,
     Message,
     MessageState,
     ProviderReport,
@@ -565,8 +567,6 @@ def test_attribution_asks_as_often_for_one_order_as_for_a_hundred(
 
 
 def _entry(now: datetime, number: int) -> int:
-    from oscar_triggers.models import JournalEntry
-
     return JournalEntry.objects.create(
         kind="order_placed", dedup_key=f"x{number}", occurred_at=now, recorded_at=now
     ).pk
@@ -633,3 +633,56 @@ def test_who_does_not_exist_leaves_every_flow_with_the_refusal(
     assert suppressed() == [SuppressionReason.BOUNCE]
     assert Enrollment.objects.get().exit_reason == "unsubscribed"
     assert Dispatch.objects.get().state == DispatchState.DEAD
+
+
+def void(result: object) -> None:
+    """Drop a result."""
+
+
+def _at_once(number: int, act: Callable[[int], None]) -> None:
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(number)
+
+    def run(place: int) -> None:
+        try:
+            barrier.wait()
+            act(place)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_report_from_six_processes_at_once_is_one(sent: Dispatch, now: datetime) -> None:
+    event = report(sent, "bounced", now, event_id="e-1", reason="bounced", weight=Weight.HARD)
+    _at_once(6, lambda place: void(returns.take_many([event], now)))
+    assert ProviderReport.objects.count() == 1
+    assert suppressed() == [SuppressionReason.BOUNCE]
+    assert Enrollment.objects.get().exit_reason == "unsubscribed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clicks_at_once_are_one_event(sent: Dispatch, now: datetime) -> None:
+    later = now + timedelta(hours=1)
+    request = clicks.Request(at=later, user_agent="Mozilla/5.0 (X11) Firefox/150")
+    _at_once(6, lambda place: clicks.write_down(sent.message, 0, request))
+    assert sent.message.hits.count() == 6
+    assert JournalEntry.objects.filter(kind="message_clicked").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scanner_with_six_hands_is_found_out(sent: Dispatch, now: datetime) -> None:
+    later = now + timedelta(hours=1)
+    request = clicks.Request(at=later, user_agent="Mozilla/5.0 (X11) Firefox/150")
+    _at_once(6, lambda place: clicks.write_down(sent.message, place, request))
+    assert set(sent.message.hits.values_list("hit_class", flat=True)) == {"machine"}
+    assert Message.objects.get(pk=sent.message_id).clicked_at is None
+    assert not JournalEntry.objects.filter(kind="message_clicked").exists()
