@@ -92,6 +92,10 @@ class Channel(Kind):
         """Hand a group over, in its order; one refusal spares its neighbours."""
         return [self.send(parcel) for parcel in parcels]
 
+    def takes_bytes(self) -> bool:
+        """Return whether this channel hands `Parcel.raw` over: then nothing else is filled."""
+        return False
+
     def close(self) -> None:
         """Let go of connections; the engine calls it after the last group of a batch."""
 

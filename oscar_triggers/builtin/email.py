@@ -25,6 +25,8 @@ from . import answers
 from .smtp import DEFAULT_TIMEOUT, EmailBackend
 
 LONGEST_LINE = 998
+#: HTTP answers about the shop's account or the provider's health, not about a letter.
+_DOWN = frozenset({401, 402, 403, 408, 429, 503})
 
 
 class LetterMessage(EmailMultiAlternatives):
@@ -61,6 +63,10 @@ class EmailChannel(Channel):
     def normalise(self, value: str) -> str:
         """Return an address in lower case with its domain in ASCII; raises ValueError."""
         return normalise_email(value)
+
+    def takes_bytes(self) -> bool:
+        """Return whether the project's mail backend is our own."""
+        return self._post.takes_bytes()
 
     def send_many(self, parcels: Sequence[Parcel]) -> list[Receipt]:
         """Hand over letter by letter on one connection; a refused one spares its neighbours."""
@@ -141,18 +147,32 @@ class _Post:
                 self._drop()
                 if may_have_arrived:
                     detail = "The connection broke before the server answered."
-                    return answers.receipt(parcel, Outcome.UNKNOWN, detail, provider=self.provider)
+                    return answers.receipt(
+                        parcel,
+                        Outcome.UNKNOWN,
+                        detail,
+                        provider=self.provider,
+                        provider_is_down=True,
+                    )
                 # An idle connection that the server closed is no failure of this letter.
                 if is_last_try or not was_open:
                     detail = "The server closed the connection."
-                    return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
+                    return answers.receipt(
+                        parcel,
+                        Outcome.FAILED,
+                        detail,
+                        provider=self.provider,
+                        provider_is_down=True,
+                    )
         raise AssertionError("both tries return")
 
     def _not_reached(self, parcel: Parcel, error: Exception) -> Receipt:
         self.close()
         self.unreachable = True
         detail = f"No connection: {type(error).__name__} {error}"
-        return answers.receipt(parcel, Outcome.FAILED, detail, provider=self.provider)
+        return answers.receipt(
+            parcel, Outcome.FAILED, detail, provider=self.provider, provider_is_down=True
+        )
 
     def _connection(self) -> BaseEmailBackend:
         """Return the project's backend, made once and not yet talking to anybody."""
@@ -169,6 +189,13 @@ class _Post:
         connection.open()
         if isinstance(connection, DjangoSmtpBackend) and connection.connection:
             self._watch(connection.connection)
+
+    def takes_bytes(self) -> bool:
+        """Say whether letters go as ready bytes; a backend that cannot be made takes nothing."""
+        try:
+            return isinstance(self._connection(), EmailBackend)
+        except Exception:  # noqa: BLE001 - the hand-over says so, with a receipt for each letter
+            return False
 
     def _is_talking(self) -> bool:
         return getattr(self.connection, "connection", None) is not None
@@ -247,7 +274,7 @@ class _Post:
         detail = f"{type(error).__name__}"
         name = type(error).__name__
         status = getattr(error, "status_code", None)
-        outcome = Outcome.UNKNOWN
+        outcome, is_down = Outcome.UNKNOWN, False
         if name == "AnymailRecipientsRefused":
             outcome = Outcome.REFUSED
         elif isinstance(status, int):
@@ -256,12 +283,20 @@ class _Post:
                 outcome = Outcome.REFUSED
             elif status < 500 or status == 503:
                 outcome = Outcome.FAILED
+                is_down = status in _DOWN
         elif type(error.__cause__).__name__ in ("ConnectTimeout", "ConnectTimeoutError"):
-            outcome = Outcome.FAILED
+            outcome, is_down = Outcome.FAILED, True
         elif isinstance(error, ValueError | TypeError | LookupError) and not self._content_left():
             # The letter could not even be written: a header, an address, a missing setting.
             outcome = Outcome.FAILED
-        return answers.receipt(parcel, outcome, detail, provider=self.provider)
+        return answers.receipt(
+            parcel,
+            outcome,
+            detail,
+            provider=self.provider,
+            provider_is_down=is_down,
+            retry_after_seconds=_retry_after(error),
+        )
 
     # ── Django's own SMTP backend ────────────────────────────────────────────────────────────
 
@@ -290,6 +325,13 @@ class _Post:
         if isinstance(connection, DjangoSmtpBackend) and connection.connection is not None:
             client, connection.connection = connection.connection, None
             client.close()
+
+
+def _retry_after(error: Exception) -> float:
+    """Return how long an HTTP provider asked to be left alone (seconds; RFC 9110, 10.2.3)."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    told = str(headers.get("Retry-After", ""))
+    return float(told) if told.isdecimal() else 0.0
 
 
 def _default_connection() -> BaseEmailBackend:

@@ -98,11 +98,14 @@ def _take_turns(clock: Clock, *, send: bool) -> _Done:
     within a few slices. Without `send`, everything is routed and advanced.
     """
     done = _Done()
-    until = time.monotonic() + triggers_settings().tick_every.total_seconds()
+    length = triggers_settings().tick_every.total_seconds()
+    until, a_slice = time.monotonic() + length, min(_SLICE, length)
     while True:
-        routed, more_to_route = _for_a_slice(lambda: routing.route(clock()))
-        advanced, more_to_advance = _for_a_slice(lambda: advancing.advance(clock()))
-        sent, more_to_send = _for_a_slice(lambda: _send(clock, until)) if send else (0, False)
+        routed, more_to_route = _for_a_slice(lambda: routing.route(clock()), a_slice)
+        advanced, more_to_advance = _for_a_slice(lambda: advancing.advance(clock()), a_slice)
+        sent, more_to_send = (
+            _for_a_slice(lambda: _send(clock, until), a_slice) if send else (0, False)
+        )
         done.routed += routed
         done.advanced += advanced
         done.handed_over += sent
@@ -113,9 +116,9 @@ def _take_turns(clock: Clock, *, send: bool) -> _Done:
             return done
 
 
-def _for_a_slice(work: Callable[[], int]) -> tuple[int, bool]:
+def _for_a_slice(work: Callable[[], int], length: float) -> tuple[int, bool]:
     """Work batch by batch; return how much was done, and whether time was up before the end."""
-    total, until = 0, time.monotonic() + _SLICE
+    total, until = 0, time.monotonic() + length
     while done := work():
         total += done
         if time.monotonic() >= until:

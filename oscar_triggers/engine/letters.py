@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from .. import channels
@@ -16,7 +16,7 @@ from ..content.letters import kept
 from ..content.values import to_json as values_to_json
 from ..models import Contact, Dispatch, Message, TemplateVersion
 from ..snapshots import Subject
-from . import bundling, incentives, tagging, templates
+from . import bundling, incentives, parcels, tagging, templates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class Desk:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._versions: dict[tuple[int, str], TemplateVersion] = {}
+        self._bytes: dict[str, bool] = {}
         #: What Voucher steps granted, by enrollment.
         self._granted: Mapping[int, Mapping[str, Any]] = {}
 
@@ -113,6 +114,11 @@ class Desk:
             self._versions[key] = templates.live_by_id(template_id, language)
         return self._versions[key]
 
+    def _takes_bytes(self, kind: str) -> bool:
+        if kind not in self._bytes:
+            self._bytes[kind] = channels.get(kind).takes_bytes()
+        return self._bytes[kind]
+
     def _promised(self, job: Job, subject: Subject) -> Mapping[str, Any] | NothingToSay:
         promised: dict[str, Any] = {}
         if subject.enrollment_id in self._granted:
@@ -150,32 +156,38 @@ class Desk:
         )
         language, time_zone = version.language, job.contact.time_zone
         begin = _links_of(job, site)
-        letter = rendering.fill(
-            compiled, values, language=language, time_zone=time_zone, links=begin
+        fill = partial(
+            rendering.fill, compiled, values, language=language, time_zone=time_zone, links=begin
         )
         reply_to = str(job.message.options.get("reply_to") or sender.reply_to)
-        parcel = channels.Parcel(
+        parcel = parcels.FilledParcel(
+            fill=fill,
             dispatch_id=job.dispatch.pk,
             to=job.to,
             from_=sender.from_email,
             reply_to=reply_to,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
             headers=fields,
-            raw=lambda: wire.wire_bytes(
-                compiled,
-                values,
-                fields,
-                from_=sender.from_email,
-                to=job.to,
-                reply_to=reply_to,
-                language=language,
-                time_zone=time_zone,
-                links=begin,
+            raw=cache(
+                partial(
+                    wire.wire_bytes,
+                    compiled,
+                    values,
+                    fields,
+                    from_=sender.from_email,
+                    to=job.to,
+                    reply_to=reply_to,
+                    language=language,
+                    time_zone=time_zone,
+                    links=begin,
+                )
             ),
             metadata={"message": job.message.public_id, "flow": job.subject.flow_key},
         )
+        # Filled now, in the form that the channel takes: what does not fit fails before the mark.
+        if parcel.raw is not None and self._takes_bytes(job.dispatch.channel):
+            parcel.raw()
+        else:
+            _ = parcel.text
         return Composed(
             parcel=parcel,
             template_version_id=version.pk,

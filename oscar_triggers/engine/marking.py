@@ -186,6 +186,8 @@ def _write(how: _How) -> GivenUpdate:
         rows,
         {
             "state": DispatchState.SENDING,
+            # A token that was booked for it is used up.
+            "reason": "",
             "attempt": F("attempt") + 1,
             "sending_at": StatementNow(),
             "leased_until": Slot("leased_until", MOMENT),

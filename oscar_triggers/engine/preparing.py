@@ -25,7 +25,8 @@ from ..models.prepared import DATA, NUMBER
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
-from . import asking, enrollments, faults, hand_over, letters, plans, settling
+from . import allowances, asking, enrollments, faults, hand_over, letters, plans, settling
+from .planning import TRANSACTIONAL_LANE
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,28 @@ def prepare(rows: Sequence[Dispatch], now: datetime) -> list[hand_over.Ready]:
     waiting = [row for row in rows if not _is_over(row, now) and not _is_late(row, now)]
     cases = _still_wanted(_cases(waiting), now)
     allowed = _judge(cases, now)
-    return _compose(allowed, now)
+    return _compose(_with_tokens(allowed, now), now)
+
+
+def _with_tokens(
+    allowed: Sequence[tuple[_Case, verdicts.Allowed]], now: datetime
+) -> list[tuple[_Case, verdicts.Allowed]]:
+    """Put off what the rate of its recipient's domain has no token for yet."""
+    if not allowances.has_domains():
+        return list(allowed)
+    going = []
+    for case, verdict in allowed:
+        assert case.point is not None
+        domain = case.point.normalised.rpartition("@")[2]
+        due_at = None
+        if case.row.reason != settling.TOKEN_BOOKED:
+            is_urgent = case.row.lane == TRANSACTIONAL_LANE
+            due_at = allowances.book(domain, now, at_once=is_urgent)
+        if due_at is None:
+            going.append((case, verdict))
+        else:
+            settling.wait_for_token(case.row.pk, due_at)
+    return going
 
 
 def _is_over(row: Dispatch, now: datetime) -> bool:

@@ -43,6 +43,8 @@ _MESSAGE_STATE = {
     DispatchState.DEAD: MessageState.DEAD,
     DispatchState.SHADOWED: MessageState.SHADOWED,
 }
+#: Why a dispatch waits that was put off by a rate: it has its token, and takes no other.
+TOKEN_BOOKED = "token_booked"
 _NEVER_SENT = (
     DispatchState.SKIPPED,
     DispatchState.EXPIRED,
@@ -249,6 +251,17 @@ def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> Non
         lease_owner="",
         leased_until=None,
         crashes=F("crashes") + (1 if crashed else 0),
+    )
+
+
+def wait_for_token(dispatch_id: int, due_at: datetime) -> None:
+    """Give a leased dispatch back until the moment at which its booked token is due."""
+    Dispatch.objects.filter(pk=dispatch_id, state=DispatchState.LEASED).update(
+        state=DispatchState.PLANNED,
+        due_at=due_at,
+        reason=TOKEN_BOOKED,
+        lease_owner="",
+        leased_until=None,
     )
 
 

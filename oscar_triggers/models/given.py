@@ -138,7 +138,7 @@ def unfolded(connection: Any, columns: Columns) -> str:
             f"{quote(name)} {_TYPES[field.get_internal_type()]}" for name, field in columns.items()
         )
         # A given row set needs its columns where it is named: the alias comes from the caller.
-        return f"(SELECT * FROM jsonb_to_recordset(%s::jsonb) AS unfolded({named}))"
+        return f"(SELECT * FROM jsonb_to_recordset(%s::jsonb) AS unfolded({named}))"  # noqa: S608 - names of our own columns
     named = ", ".join(f"json_extract(value, '$.{name}') AS {quote(name)}" for name in columns)
     return f"(SELECT {named} FROM json_each(%s))"  # noqa: S608 - names of our own columns
 

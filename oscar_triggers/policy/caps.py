@@ -216,7 +216,7 @@ class FrequencyCap(guards.SendGuard):
             since = "COALESCE(cap.since, STATEMENT_TIMESTAMP() - cap.seconds * INTERVAL '1 second')"
         else:
             caps = (
-                "(SELECT json_extract(value, '$.most') AS most, "
+                "(SELECT json_extract(value, '$.most') AS most, "  # noqa: S608 - our own names
                 "json_extract(value, '$.since') AS since, "
                 "json_extract(value, '$.seconds') AS seconds "
                 f"FROM json_each({column}, '$.caps'))"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,17 +25,16 @@ from . import pictures, samples, tables
 BASKET_EMPTY = "basket_empty"
 NOTHING_BUYABLE = "nothing_buyable"
 
-_LINES = (
-    "lines__product__parent__product_class",
-    "lines__product__product_class",
-    "lines__product__images",
-    "lines__product__parent__images",
-    "lines__product__stockrecords",
-    "lines__product__attribute_values__attribute",
-    "lines__product__attribute_values__value_option",
-    "lines__product__attribute_values__value_multi_option",
-    "lines__stockrecord",
-    "lines__attributes__option",
+#: What is said of a product; read once for each, however many baskets hold it.
+_OF_PRODUCTS = (
+    "parent__product_class",
+    "product_class",
+    "images",
+    "parent__images",
+    "stockrecords",
+    "attribute_values__attribute",
+    "attribute_values__value_option",
+    "attribute_values__value_multi_option",
 )
 
 
@@ -51,14 +52,9 @@ class BasketContext(context.ContextProvider):
     def provide_many(self, subjects: Sequence[Subject], now: datetime) -> list[Provided]:
         """Return what to say about each subject's basket."""
         ids = {int(subject.about.id) for subject in subjects if subject.about.id.isdigit()}
-        baskets = {
-            basket.pk: basket
-            for basket in tables.baskets()
-            .filter(pk__in=ids)
-            .select_related("owner")
-            .prefetch_related(*_LINES)
-        }
-        return [_provide(subject, baskets.get(_number(subject))) for subject in subjects]
+        baskets = _read(ids)
+        shelf = _Shelf()
+        return [_provide(subject, baskets.get(_number(subject)), shelf) for subject in subjects]
 
 
 def register() -> None:
@@ -70,12 +66,73 @@ def _number(subject: Subject) -> int:
     return int(subject.about.id) if subject.about.id.isdigit() else 0
 
 
-def _provide(subject: Subject, basket: Any | None) -> Provided:
-    if basket is None:
+@dataclass(frozen=True, kw_only=True)
+class _Filled:
+    """A basket, its lines, and what shoppers chose for some of them: [(option, value)]."""
+
+    basket: Any
+    lines: list[Any]
+    chosen: Mapping[int, list[tuple[str, Any]]]
+
+
+class _Shelf:
+    """What is said of each product in one batch: the same for everybody who reads one language."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[int, str, str], dict[str, str]] = {}
+
+    def about(self, product: Any, base_url: str) -> dict[str, str]:
+        """Return title, page and picture of a product, and what tells a variant apart."""
+        key = (product.pk, base_url, translation.get_language() or "")
+        if key not in self._said:
+            self._said[key] = {
+                "title": product.get_title(),
+                "variant": _variant(product),
+                "url": pictures.absolute(base_url, product.get_absolute_url()),
+                "image_url": pictures.picture_url(product, base_url),
+            }
+        return self._said[key]
+
+
+def _read(ids: Collection[int]) -> dict[int, _Filled]:
+    """Read baskets by id in a constant number of queries, each product and stock record once."""
+    lines_of: dict[int, list[Any]] = defaultdict(list)
+    lines = list(tables.basket_lines().filter(basket_id__in=ids, quantity__gt=0).order_by("pk"))
+    products = {
+        product.pk: product
+        for product in tables.rows("catalogue", "Product")
+        .filter(pk__in={line.product_id for line in lines})
+        .prefetch_related(*_OF_PRODUCTS)
+    }
+    records = tables.stock_records().in_bulk({line.stockrecord_id for line in lines} - {None})
+    baskets = {
+        basket.pk: basket for basket in tables.baskets().filter(pk__in=ids).select_related("owner")
+    }
+    chosen: dict[int, list[tuple[str, Any]]] = defaultdict(list)
+    for one in (
+        tables.rows("basket", "LineAttribute")
+        .filter(line_id__in=[line.pk for line in lines])
+        .select_related("option")
+        .order_by("pk")
+    ):
+        chosen[one.line_id].append((one.option.name, one.value))
+    for line in lines:
+        if line.basket_id not in baskets:
+            continue
+        line.basket = baskets[line.basket_id]
+        line.product = products[line.product_id]
+        line.stockrecord = records.get(line.stockrecord_id)
+        lines_of[line.basket_id].append(line)
+    return {
+        pk: _Filled(basket=basket, lines=lines_of[pk], chosen=chosen)
+        for pk, basket in baskets.items()
+    }
+
+
+def _provide(subject: Subject, read: _Filled | None, shelf: _Shelf) -> Provided:
+    if read is None or not read.lines:
         return Provided(unavailable=BASKET_EMPTY)
-    lines = [line for line in basket.lines.all() if line.quantity > 0]
-    if not lines:
-        return Provided(unavailable=BASKET_EMPTY)
+    basket, lines = read.basket, read.lines
     strategy = get_class("partner.strategy", "Selector")().strategy(
         user=basket.owner or AnonymousUser()
     )
@@ -91,7 +148,9 @@ def _provide(subject: Subject, basket: Any | None) -> Provided:
             quantity = _buyable_quantity(line, info)
             if not quantity:
                 continue
-            said.append(_say(line, info, quantity, base_url))
+            said.append(
+                _say(line, info, quantity, shelf.about(line.product, base_url), read.chosen)
+            )
             if info.stockrecord is not None:
                 record = observed["stock"].setdefault(str(info.stockrecord.pk), _stock(line, info))
                 # Two lines with other options may be of one stock record.
@@ -112,35 +171,40 @@ def _buyable_quantity(line: Any, info: Any) -> int:
     return min(wanted, int(available)) if available is not None else wanted
 
 
-def _say(line: Any, info: Any, quantity: int, base_url: str) -> dict[str, Any]:
+def _say(
+    line: Any,
+    info: Any,
+    quantity: int,
+    product: Mapping[str, str],
+    chosen: Mapping[int, list[tuple[str, Any]]],
+) -> dict[str, Any]:
     price: Decimal = info.price.incl_tax if info.price.is_tax_known else info.price.excl_tax
     # Strategies that add tax keep four places; the shop shows and charges two.
     price = price.quantize(Decimal("0.01")) if price.as_tuple().exponent < -2 else price  # type: ignore[operator]  # a price is a finite number
     currency = info.price.currency
     return {
-        "title": line.product.get_title(),
-        "variant": _variant(line),
-        "url": pictures.absolute(base_url, line.product.get_absolute_url()),
-        "image_url": pictures.picture_url(line.product, base_url),
+        **product,
+        "variant": ", ".join(filter(None, [product["variant"], *_chosen(chosen.get(line.pk, ()))])),
         "quantity": quantity,
         "unit_price": Money(amount=price, currency=currency),
         "line_price": Money(amount=price * quantity, currency=currency),
     }
 
 
-def _variant(line: Any) -> str:
-    """Return what tells this variant from its siblings, and what the shopper chose for it."""
-    parts: list[str] = []
-    if line.product.is_child:
-        parts += [
-            f"{value.attribute.name}: {value.value_as_text}"
-            for value in line.product.attribute_values.all()
-        ]
-    for chosen in line.attributes.all():
-        value = chosen.value
+def _variant(product: Any) -> str:
+    """Return what tells a variant from its siblings."""
+    if not product.is_child:
+        return ""
+    return ", ".join(
+        f"{value.attribute.name}: {value.value_as_text}" for value in product.attribute_values.all()
+    )
+
+
+def _chosen(options: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """Return what the shopper chose for a line."""
+    for name, value in options:
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        parts.append(f"{chosen.option.name}: {text}")
-    return ", ".join(parts)
+        yield f"{name}: {text}"
 
 
 def _stock(line: Any, info: Any) -> dict[str, Any]:
