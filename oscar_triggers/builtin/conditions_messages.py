@@ -365,7 +365,9 @@ def asked_steps_exist(definition: FlowDefinition) -> list[Problem]:
         )
         for where, tree in asked
         for place, data in conditions.walk(tree, where)
-        if data.get("kind") in _ABOUT_STEPS and data.get("step") and data["step"] not in keys
+        if str(data.get("kind")) in _ABOUT_STEPS
+        and data.get("step")
+        and str(data["step"]) not in keys
     ]
 
 
