@@ -72,7 +72,7 @@ def _with_tokens(
         assert case.point is not None
         domain = case.point.normalised.rpartition("@")[2]
         due_at = None
-        if case.row.reason != settling.TOKEN_BOOKED:
+        if case.row.reason != settling.BOOKED:
             is_urgent = case.row.lane == TRANSACTIONAL_LANE
             due_at = allowances.book(domain, now, at_once=is_urgent)
         if due_at is None:

@@ -44,7 +44,7 @@ _MESSAGE_STATE = {
     DispatchState.SHADOWED: MessageState.SHADOWED,
 }
 #: Why a dispatch waits that was put off by a rate: it has its token, and takes no other.
-TOKEN_BOOKED = "token_booked"
+BOOKED = "token_booked"
 _NEVER_SENT = (
     DispatchState.SKIPPED,
     DispatchState.EXPIRED,
@@ -259,7 +259,7 @@ def wait_for_token(dispatch_id: int, due_at: datetime) -> None:
     Dispatch.objects.filter(pk=dispatch_id, state=DispatchState.LEASED).update(
         state=DispatchState.PLANNED,
         due_at=due_at,
-        reason=TOKEN_BOOKED,
+        reason=BOOKED,
         lease_owner="",
         leased_until=None,
     )
