@@ -211,6 +211,10 @@ INBOX_DIR = VAR_DIR / "inbox"
 # ── Triggers ─────────────────────────────────────────────────────────────────────────────────────
 
 OSCAR_TRIGGERS = {
+    # A copy of the database that is started under another name sends nothing.
+    "ENVIRONMENT": "sandbox",
+    # Nobody is on call for a sandbox: alarms stand in the log and in `triggers_doctor`.
+    "ALARMS": {},
     "BASE_URL": SITE_URL,
     "SHOP_NAME": OSCAR_SHOP_NAME,
     "POSTAL_ADDRESS": "Kettle & Pine Ltd, 12 Harbour Street, Whitby YO21 3PU, United Kingdom",
