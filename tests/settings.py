@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.settings import *  # noqa: F403 — the tests run on the very shop of the sandbox
+from sandbox.settings import OSCAR_TRIGGERS as _OSCAR_TRIGGERS
 from sandbox.settings import database, env
 
 # Nothing that a test writes stays in the tree.
@@ -41,9 +42,9 @@ CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 
 # Limits of their own tests: all others would meet them by accident.
-OSCAR_TRIGGERS = {
-    **OSCAR_TRIGGERS,
+OSCAR_TRIGGERS: dict[str, Any] = {
+    **_OSCAR_TRIGGERS,
     "ALARMS": {"mail_admins": {}},
     "FREQUENCY_CAPS": {},
     "BLAST_LIMIT": None,
-}  # noqa: F405 — from the sandbox
+}
