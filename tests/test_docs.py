@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.dispatch import Signal
 
-from oscar_triggers import channels, conditions, events, signals, steps
+from oscar_triggers import channels, conditions, events, limits, signals, steps
 from oscar_triggers.conf import TriggersSettings
 from oscar_triggers.content import tags
 from oscar_triggers.content.grammar import FILTERS
@@ -71,7 +71,7 @@ def test_every_kind_that_ships_is_documented() -> None:
 
 
 def test_every_entry_of_a_flow_file_is_documented() -> None:
-    known = set(FlowDefinition(key="a", name="A", trigger="b").to_dict())
+    known = {*FlowDefinition(key="a", name="A", trigger="b").to_dict(), *limits.NAMES}
     table = page("reference/flow-files.md").split("## ")[0]
     assert set(_FIRST_COLUMN.findall(table)) == known
 
