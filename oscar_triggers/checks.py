@@ -23,7 +23,7 @@ from django.urls import NoReverseMatch
 from .builtin import anymail
 from .conf import TriggersSettings, site_settings, triggers_settings
 from .content import links
-from .engine import alarms, catches, incentives, pruning, segments
+from .engine import alarms, allowances, breakers, catches, incentives, pruning, segments
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
 from .policy import caps, windows
@@ -55,6 +55,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_safety(general),
         *_segments(),
         *_limits(),
+        *_providers(general),
     ]
 
 
@@ -68,6 +69,22 @@ def _limits() -> Iterator[CheckMessage]:
                 hint="Until then no promotional message leaves.",
                 id="oscar_triggers.E058",
             )
+
+
+def _providers(general: TriggersSettings) -> Iterator[CheckMessage]:
+    for check in (allowances.check_setting, breakers.check_setting):
+        try:
+            check()
+        except ImproperlyConfigured as error:
+            yield Error(f"{error}", hint="Until then nothing leaves.", id="oscar_triggers.E059")
+    timeout = settings.EMAIL_TIMEOUT
+    if timeout and timeout >= general.lease_for.total_seconds():
+        yield Error(
+            f"EMAIL_TIMEOUT is {timeout} seconds, as long as OSCAR_TRIGGERS['LEASE_FOR'] or longer.",
+            hint="A hand-over that still runs would be taken over by another worker; "
+            "set EMAIL_TIMEOUT to 20, or a longer LEASE_FOR.",
+            id="oscar_triggers.E060",
+        )
 
 
 def _segments() -> Iterator[CheckMessage]:

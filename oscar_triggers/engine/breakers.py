@@ -38,7 +38,9 @@ class Gate:
 
 def look(now: datetime) -> Gate:
     """Return what may be leased now; takes the turn to probe where a pause is over."""
-    closed, probing, troubled = set(), set(), set()
+    closed: set[str] = set()
+    probing: set[str] = set()
+    troubled: set[str] = set()
     for row in Breaker.objects.exclude(state=BreakerState.CLOSED, failures=0):
         troubled.add(row.name)
         if row.state == BreakerState.CLOSED:
@@ -150,7 +152,8 @@ def _pauses() -> tuple[timedelta, timedelta]:
 def _pause(channel: str, openings: int) -> timedelta:
     first, longest = _pauses()
     length = min(first * 2 ** min(openings, 20), longest)
-    return length * (1 - _JITTER * retries.unit(f"{channel}:{openings}"))
+    jittered: timedelta = length * (1 - _JITTER * retries.unit(f"{channel}:{openings}"))
+    return jittered
 
 
 def _tell(channel: str, receipt: Receipt, now: datetime) -> None:

@@ -46,7 +46,7 @@ class _How:
     facts: int
 
 
-_COLUMNS = {
+_COLUMNS: dict[str, Any] = {
     "id": NUMBER,
     "flow": NUMBER,
     "channel": TEXT,
@@ -163,7 +163,7 @@ def _facts(
 
 def _single(alias: str, asked: Sequence[Asked]) -> list[tuple[str, Sequence[Any]]]:
     """Return what the other guards have against each message, as conditions of the ORM."""
-    written = []
+    written: list[tuple[str, Sequence[Any]]] = []
     for one in asked:
         refused = guards.refusal_of(one.members)
         if refused is not None:

@@ -32,16 +32,16 @@ class FilledParcel(Parcel):
         return letter
 
     @cached_property
-    def subject(self) -> str:  # type: ignore[override]  # a field that is worked out late
+    def subject(self) -> str:
         """Return the subject line."""
         return self._letter.subject
 
     @cached_property
-    def text(self) -> str:  # type: ignore[override]  # as above
+    def text(self) -> str:
         """Return the plain text."""
         return self._letter.text
 
     @cached_property
-    def html(self) -> str:  # type: ignore[override]  # as above
+    def html(self) -> str:
         """Return the HTML."""
         return self._letter.html

@@ -405,7 +405,7 @@ def tell_sent(gone: Sequence[Gone]) -> None:
 def _sent_statements(alias: str) -> tuple[GivenUpdate, GivenUpdate]:
     """Return what writes down letters that went, for dispatches and for their messages."""
     now = Slot("now", MOMENT)
-    columns = {
+    columns: dict[str, Any] = {
         "id": NUMBER,
         "message": NUMBER,
         "provider": TEXT,

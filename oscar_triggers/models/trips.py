@@ -61,18 +61,18 @@ class _Pipelined(Trip):
 def _cursor_class() -> Any:
     global _pipelined_cursor
     if _pipelined_cursor is None:
-        from django.db.backends.postgresql.base import (  # type: ignore[attr-defined]  # there with psycopg 3
+        from django.db.backends.postgresql.base import (
             ServerBindingCursor,
         )
 
-        class PipelinedCursor(ServerBindingCursor):  # type: ignore[misc]  # psycopg's own
+        class PipelinedCursor(ServerBindingCursor):
             """Parameters go apart from the text, which the server may have prepared."""
 
             waits_for: Any = None
 
             def execute(self, *args: Any, **kwargs: Any) -> Any:
                 """Queue a statement; the last one waits for all answers."""
-                result = super().execute(*args, **kwargs)
+                result = super().execute(*args, **kwargs)  # type: ignore[misc]  # psycopg's own
                 if self.waits_for is not None:
                     self.waits_for.sync()
                 return result

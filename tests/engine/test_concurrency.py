@@ -93,7 +93,7 @@ def test_enrollments_in_the_hands_of_a_worker_that_died_move_one_by_one(crowd: d
 
 def test_letters_in_the_hands_of_a_worker_that_died_are_sent_one_by_one(crowd: datetime) -> None:
     clockwork.tick(crowd, send=False)
-    assert len(outbox._lease(crowd, "dead", 100)) == PEOPLE
+    assert len(outbox.lease_due(crowd, "dead", 100)) == PEOPLE
     later = _after_the_lease(crowd)
     assert outbox.recover(later) == PEOPLE
     assert outbox.due_chunks(later, most=100) == [
@@ -105,7 +105,7 @@ def test_letters_in_the_hands_of_a_worker_that_died_are_sent_one_by_one(crowd: d
 
 def test_one_tick_sends_also_what_a_dead_worker_left(crowd: datetime) -> None:
     clockwork.tick(crowd, send=False)
-    outbox._lease(crowd, "dead", 2)
+    outbox.lease_due(crowd, "dead", 2)
     report = clockwork.tick(_after_the_lease(crowd))
     assert (report.recovered, report.handed_over) == (2, PEOPLE)
     assert len(mail.outbox) == PEOPLE
