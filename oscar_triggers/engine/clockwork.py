@@ -101,8 +101,8 @@ def _take_turns(clock: Clock, *, send: bool) -> _Done:
     length = triggers_settings().tick_every.total_seconds()
     until, a_slice = time.monotonic() + length, min(_SLICE, length)
     while True:
-        routed, more_to_route = _for_a_slice(lambda: routing.route(clock()), a_slice)
-        advanced, more_to_advance = _for_a_slice(lambda: advancing.advance(clock()), a_slice)
+        routed, more_to_route = _for_a_slice(lambda: routing.route(clock()), _SLICE)
+        advanced, more_to_advance = _for_a_slice(lambda: advancing.advance(clock()), _SLICE)
         sent, more_to_send = (
             _for_a_slice(lambda: _send(clock, until), a_slice) if send else (0, False)
         )
