@@ -15,7 +15,7 @@ from oscar_triggers.engine import reading
 from oscar_triggers.exceptions import TriggersError
 from oscar_triggers.models import Dispatch, Enrollment, Message
 
-from .outline import Line, outline
+from .outline import Line, outline, step_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +98,11 @@ def enrollment_lines(enrollment: Enrollment, here: str) -> tuple[Line, ...]:
         return outline(definition.steps, {here})
     except TriggersError:
         return ()
+
+
+def step_names_of(enrollments: Iterable[Enrollment]) -> dict[str, str]:
+    """Return the names of the steps of every version that people went through, by key."""
+    found: dict[str, str] = {}
+    for enrollment in enrollments:
+        found |= step_names(FlowDefinition.from_dict(enrollment.version.definition))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +15,33 @@ from django.utils.translation import npgettext, pgettext
 from oscar_triggers import conditions, events, steps
 from oscar_triggers.definitions import FlowDefinition, StepDefinition
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
-from oscar_triggers.kinds import Kind, parse_duration
+from oscar_triggers.kinds import Kind, parse_duration, to_json
 
-from .blocks.choices import template_choices
 from .blocks.durations import split_duration
 from .blocks.kinds import BRANCH_LABELS
+from .blocks.options import (
+    KEYS,
+    VOUCHER,
+    WEIGHTS,
+    default_of,
+    is_condition,
+    is_condition_list,
+)
 from .checking import FIELDS, FORM_FIELDS, draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast
 from .languages import in_staff_language
+
+#: Names of what options hold by key: {"template": {"letter-1": "First letter"}}.
+Names = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One condition in words, with those that it joins."""
+
+    text: str
+    inner: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +50,7 @@ class Line:
 
     label: str
     detail: str = ""
+    questions: tuple[Question, ...] = ()
     #: Drawn apart: it has a problem, or a message stands there.
     problem: bool = False
     branches: tuple[tuple[str, tuple[Line, ...]], ...] = ()
@@ -54,8 +73,9 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
         {
             "name": draft.name,
             "trigger": trigger_line(definition),
-            "entry": [condition_line(data) for data in definition.entry],
-            "lines": outline(definition.steps, broken, dict(template_choices())),
+            "entry": [question(data) for data in definition.entry],
+            "stay": [question(data) for data in definition.stay],
+            "lines": outline(definition.steps, broken, _names()),
             "goals": [_event_label(kind) for kind in definition.goals],
             "problems": [capfirst(_said(problem, definition, draft)) for problem in problems],
             "forecast": forecast(draft, timezone.now()),
@@ -66,28 +86,40 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
 def outline(
     found: Iterable[StepDefinition],
     broken: frozenset[str] | set[str] = frozenset(),
-    templates: dict[str, str] | None = None,
+    names: Names | None = None,
 ) -> tuple[Line, ...]:
-    """Return steps in words; those in `broken` are marked."""
-    names = templates or {}
+    """Return steps in words; those in `broken` are marked.
+
+    `names` tells the names of what options hold by key, by the option's format.
+    """
     lines = []
     for step in found:
         kind = steps.registry.get(step.kind)
         lines.append(
             Line(
                 label=capfirst(str(kind.label or step.kind)),
-                detail=_details(kind, step.options, names),
+                detail=_details(kind, step.options, names or {}),
+                questions=_questions(kind, step.options),
                 problem=step.key in broken,
                 branches=tuple(
                     (
                         str(BRANCH_LABELS.get(name, capfirst(name))),
                         outline(step.branches.get(name, ()), broken, names),
                     )
-                    for name in kind.branches
+                    for name in _used_branches(kind, step)
                 ),
             )
         )
     return tuple(lines)
+
+
+def step_names(definition: FlowDefinition) -> dict[str, str]:
+    """Return every step by its key, as "2. Send a message"; the editor's keys are random."""
+    found = {}
+    for number, (step, *_rest) in enumerate(definition.walk(), start=1):
+        label = steps.registry.get(step.kind).label if step.kind in steps.registry else ""
+        found[step.key] = f"{number}. {capfirst(str(label or step.kind))}"
+    return found
 
 
 def trigger_line(definition: FlowDefinition) -> Line | None:
@@ -98,52 +130,95 @@ def trigger_line(definition: FlowDefinition) -> Line | None:
     return Line(
         label=_event_label(definition.trigger),
         detail=_details(event.options_class, definition.trigger_options, {}),
+        questions=_questions(event.options_class, definition.trigger_options),
     )
 
 
-def condition_line(data: Any) -> str:
+def question(data: Mapping[str, Any]) -> Question:
     """Return a condition in words."""
     kind = conditions.registry.get(str(data.get("kind")))
     options = {name: value for name, value in data.items() if name != "kind"}
     details = _details(kind, options, {})
     label = capfirst(str(kind.label or kind.kind))
-    return f"{label}: {details}" if details else label
+    return Question(
+        text=f"{label}: {details}" if details else label, inner=_questions(kind, options)
+    )
 
 
-def _details(kind: type[Kind], options: Any, templates: dict[str, str]) -> str:
+def _names() -> Names:
+    return {name: dict(choices()) for name, choices in KEYS.items()}
+
+
+def _used_branches(kind: type[steps.Step], step: StepDefinition) -> list[str]:
+    """Return the branches that people can take: a split's are those with a share."""
+    weights = next(
+        (
+            step.options.get(option.name)
+            for option in kind.option_fields()
+            if option.metadata.get("format") == WEIGHTS
+        ),
+        None,
+    )
+    return [
+        name
+        for name in kind.branches
+        if weights is None or weights.get(name) or step.branches.get(name)
+    ]
+
+
+def _questions(kind: type[Kind], options: Mapping[str, Any]) -> tuple[Question, ...]:
+    """Return the conditions that a kind's options hold."""
+    types = kind.option_types()
+    found: list[Question] = []
+    for option in kind.option_fields():
+        value = options.get(option.name)
+        if value and is_condition_list(option):
+            found += [question(one) for one in value]
+        elif value and is_condition(option, types[option.name]):
+            found.append(question(value))
+    return tuple(found)
+
+
+def _details(kind: type[Kind], options: Mapping[str, Any], names: Names) -> str:
     """Return the options that were set, each by its label; a duration with its unit."""
     parts = []
+    types = kind.option_types()
     for option in kind.option_fields():
         value = options.get(option.name)
         if value in (None, "", [], {}) or value is False or _is_usual(option, value):
             continue
-        if option.metadata.get("format") == "condition":
-            parts.append(condition_line(value))
+        if is_condition_list(option) or is_condition(option, types[option.name]):
             continue
         label = str(option.metadata.get("label") or option.name.replace("_", " "))
-        shown = _shown(option, value, templates)
+        shown = _shown(option, value, names)
         parts.append(shown if len(kind.option_fields()) == 1 else f"{label}: {shown}")
     return " · ".join(parts)
 
 
 def _is_usual(option: Any, value: Any) -> bool:
-    """Say whether a choice was left at its default, which goes without saying."""
-    return option.metadata.get("choices") is not None and bool(option.default == value)
+    """Say whether an option was left as it comes, which goes without saying."""
+    usual = to_json(default_of(option)) == value
+    return usual and (option.metadata.get("choices") is not None or not value)
 
 
-def _shown(option: Any, value: Any, templates: dict[str, str]) -> str:
-    if option.metadata.get("format") == "template":
-        return templates.get(str(value), str(value))
+def _shown(option: Any, value: Any, names: Names) -> str:
+    format_ = option.metadata.get("format")
+    if format_ in names:
+        return str(names[format_].get(str(value), value))
     choices = option.metadata.get("choices")
     if choices is not None:
-        return str(dict(choices()).get(value, value))
-    if option.metadata.get("format") == "voucher" and "percent" in value:
+        labels = dict(choices())
+        several = value if isinstance(value, list | tuple) else [value]
+        return ", ".join(str(labels.get(one, one)) for one in several)
+    if format_ == VOUCHER and "percent" in value:
         return pgettext("triggers", "%(percent)s %% off, good for %(time)s") % {
             "percent": value["percent"],
             "time": duration_in_words(str(value.get("valid", "0s"))),
         }
     if isinstance(value, dict):
-        return ", ".join(f"{name} {item}" for name, item in value.items())
+        return ", ".join(f"{BRANCH_LABELS.get(name, name)} {item}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value)
     if isinstance(value, str) and "timedelta" in str(option.type):
         return duration_in_words(value)
     return pgettext("triggers", "yes") if value is True else str(value)

@@ -13,10 +13,13 @@ from wagtail import blocks
 from oscar_triggers import conditions, definitions, events, steps
 from oscar_triggers.kinds import Kind
 
+from . import groups
 from .options import is_condition, is_condition_list, option_block
 
 BRANCH_PREFIX = "branch_"
 FORK_ICON = "triggers-flow"
+#: Icons that steps name and Wagtail draws under another name.
+ICONS = {"bell": "comment"}
 BRANCH_LABELS = {
     "yes": pgettext_lazy("triggers", "If yes"),
     "no": pgettext_lazy("triggers", "If no"),
@@ -81,7 +84,7 @@ def step_stream(depth: int = 1, questions: Questions | None = None) -> blocks.St
     questions = questions or Questions()
     children = step_stream(depth + 1, questions) if depth < definitions.MAX_DEPTH else None
     found: list[tuple[str, blocks.Block]] = []
-    for kind, step in steps.registry.items():
+    for kind, step, group in groups.in_groups(steps.registry.items(), groups.STEPS):
         if step.branches and children is None:
             continue
         branches = [
@@ -92,8 +95,9 @@ def step_stream(depth: int = 1, questions: Questions | None = None) -> blocks.St
             for name in step.branches
             if children is not None
         ]
-        icon = FORK_ICON if step.branches else step.icon
-        found.append((kind, _kind_block(step, step, questions, extra=branches, icon=icon)))
+        icon = FORK_ICON if step.branches else ICONS.get(step.icon, step.icon)
+        block = _kind_block(step, step, questions, extra=branches, icon=icon, group=group)
+        found.append((kind, block))
     return blocks.StreamBlock(found)
 
 
@@ -121,8 +125,10 @@ class Questions:
     def children(self) -> list[tuple[str, blocks.Block]]:
         """Return the block of each kind of condition that is offered at this depth."""
         return [
-            (kind, _kind_block(found, found, self.inner))
-            for kind, found in conditions.registry.items()
+            (kind, _kind_block(found, found, self.inner, icon="help", group=group))
+            for kind, found, group in groups.in_groups(
+                conditions.registry.items(), groups.CONDITIONS
+            )
             if self.depth < MAX_TREE_DEPTH or not joins_conditions(found)
         ]
 
@@ -149,6 +155,7 @@ def _kind_block(
     *,
     extra: list[tuple[str, blocks.Block]] | None = None,
     icon: str = "sliders",
+    group: Any = "",
 ) -> blocks.Block:
     """Build the block of a kind: `shown` names it, `options` is the class of its options."""
     types = options.option_types()
@@ -159,8 +166,10 @@ def _kind_block(
     children += extra or []
     label = capfirst(shown.label or shown.kind.replace("_", " "))
     if not children:
-        return NoOptionsBlock(label=label, icon=icon, admin_text=shown.description or label)
-    return KindBlock(children, label=label, icon=icon, help_text=shown.description or None)
+        said = {"admin_text": shown.description} if shown.description else {}
+        return NoOptionsBlock(label=label, icon=icon, group=group, **said)
+    help_text = shown.description or None
+    return KindBlock(children, label=label, icon=icon, group=group, help_text=help_text)
 
 
 STREAMS: dict[str, Callable[[], blocks.StreamBlock]] = {

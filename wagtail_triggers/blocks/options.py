@@ -10,13 +10,15 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Union, get_args, get_origin
 
+from django import forms
 from django.utils.text import capfirst
+from django.utils.translation import pgettext_lazy
 from wagtail import blocks
 
 from oscar_triggers.conditions import Condition
 from oscar_triggers.kinds import Kind, format_duration, parse_duration, to_json
 
-from .choices import template_choices
+from .choices import flow_choices, template_choices
 from .durations import DurationBlock, join_duration, split_duration
 from .vouchers import VoucherBlock, voucher_option, voucher_value
 from .weights import WeightsBlock, weights_option, weights_value
@@ -27,6 +29,17 @@ CONDITION_FORMATS = frozenset({"condition"})
 CONDITION_LIST_FORMATS = frozenset({"conditions"})
 VOUCHER = "voucher"
 WEIGHTS = "weights"
+#: Formats whose options hold a key, chosen by name.
+KEYS: dict[str, Callable[[], list[tuple[str, str]]]] = {
+    "template": template_choices,
+    "flow": flow_choices,
+}
+#: Help that differs from what authors of files read.
+HELP: dict[str, Any] = {
+    "flow": pgettext_lazy(
+        "triggers", "It must be published, and start with the same kind of thing, as a basket."
+    ),
+}
 _TEXT_FORMATS: dict[str, Callable[..., blocks.Block]] = {
     "": blocks.CharBlock,
     "multiline": lambda **kwargs: blocks.TextBlock(rows=4, **kwargs),
@@ -88,7 +101,8 @@ def option_block(
     default = default_of(option)
     kwargs: dict[str, Any] = {
         "label": option.metadata.get("label") or capfirst(option.name.replace("_", " ")),
-        "help_text": option.metadata.get("help_text") or None,
+        "help_text": HELP.get(option.metadata.get("format", ""))
+        or option.metadata.get("help_text"),
         "required": default is MISSING and not nullable,
     }
     if is_condition(option, annotation):
@@ -98,15 +112,13 @@ def option_block(
     if option.metadata.get("format") == WEIGHTS:
         return WeightsBlock(label=kwargs["label"], help_text=kwargs["help_text"])
     if option.metadata.get("format") == VOUCHER:
-        return VoucherBlock(label=kwargs["label"])
+        return VoucherBlock(label=kwargs["label"], required=kwargs["required"])
     start = None if default is MISSING else default
     if kind is timedelta:
         return DurationBlock(default=start, **kwargs)
     if kind is bool:
         return blocks.BooleanBlock(default=bool(start), **{**kwargs, "required": False})
-    choices = option.metadata.get("choices")
-    if option.metadata.get("format") == "template":
-        choices = template_choices
+    choices = KEYS.get(option.metadata.get("format", ""), option.metadata.get("choices"))
     if get_origin(kind) in (tuple, list):
         return _list_block(kind, choices, start, kwargs)
     if choices is not None:
@@ -163,7 +175,12 @@ def from_option(option: Field[Any], annotation: Any, value: Any) -> Any:
 
 def _list_block(kind: Any, choices: Any, start: Any, kwargs: dict[str, Any]) -> blocks.Block:
     if choices is not None:
-        return blocks.MultipleChoiceBlock(choices=choices, default=list(start or ()), **kwargs)
+        return blocks.MultipleChoiceBlock(
+            choices=choices,
+            default=list(start or ()),
+            widget=forms.CheckboxSelectMultiple,
+            **kwargs,
+        )
     item_type = (get_args(kind) or (str,))[0]
     item = _SCALARS.get(item_type, blocks.CharBlock)()
     kwargs.pop("required")

@@ -18,17 +18,16 @@ DEFAULT_VALID = timedelta(days=7)
 
 
 class VoucherBlock(blocks.StructBlock):
-    """Nothing is promised while the percentage is empty."""
+    """A share of the price; where it is not required, an empty one promises nothing."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.pop("required", None)
+    def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
         children = [
             (
                 "percent",
                 blocks.DecimalBlock(
                     label=pgettext_lazy("triggers", "Percent off"),
-                    help_text=pgettext_lazy("triggers", "Empty: no voucher."),
-                    required=False,
+                    help_text=None if required else pgettext_lazy("triggers", "Empty: no voucher."),
+                    required=required,
                     min_value=Decimal(1),
                     max_value=Decimal(100),
                 ),

@@ -36,7 +36,7 @@ class WeightsBlock(blocks.StructBlock):
 
     class Meta:
         icon = "sliders"
-        form_classname = "struct-block triggers-side-by-side"
+        form_classname = "struct-block triggers-side-by-side triggers-shares"
 
 
 def weights_option(value: Mapping[str, Any] | None) -> dict[str, int]:

@@ -37,7 +37,7 @@ class FlowDraft(FlowRules, EngineDraft):
         ),
     )
     trigger = RegistryStreamField(
-        "events", min_num=1, max_num=1, verbose_name=pgettext_lazy("triggers", "what starts it")
+        "events", max_num=1, verbose_name=pgettext_lazy("triggers", "what starts it")
     )
     stream = models.CharField(
         pgettext_lazy("triggers", "kind of messages"),

@@ -30,9 +30,18 @@ from oscar_triggers.models import (
     Template,
 )
 
-from ..conversation import address_of, enrollment_lines, letter_parts
+from ..conversation import address_of, enrollment_lines, letter_parts, step_names_of
 from ..permissions import RESOLVE_MESSAGE, VIEW_PERSONAL_DATA
-from ..wording import VERDICTS, about_in_words, compared_rows, in_words, rule_in_words
+from ..returns import what_came_back
+from ..stories import story_of
+from ..wording import (
+    about_in_words,
+    compared_answers,
+    compared_rows,
+    reason_in_words,
+    rule_in_words,
+    verdict_in_words,
+)
 
 
 def what_label(message: Message) -> str:
@@ -50,7 +59,7 @@ def flow_label(message: Message) -> str:
 
 def why_label(message: Message) -> str:
     """Return the reason in words."""
-    return capfirst(in_words(message.reason)) or "–"
+    return capfirst(reason_in_words(message.reason)) or "–"
 
 
 def channel_label(kind: str) -> str:
@@ -175,6 +184,8 @@ class MessageInspectView(InspectView):
             .order_by("pk")
         )
         dispatches = list(message.dispatches.all())
+        steps = step_names_of(enrollments)
+        now = timezone.now()
         context.update(
             message=message,
             personal=personal,
@@ -184,18 +195,21 @@ class MessageInspectView(InspectView):
             about=about_in_words(message.about_type, message.about_id),
             letter=letter_parts(message, dispatches) if personal else None,
             doubts=[one for one in dispatches if one.state in OPEN] if may_resolve else [],
-            is_late=timezone.now() > message.not_after,
+            is_late=now > message.not_after,
+            came_back=what_came_back(message, dispatches),
+            story=story_of(message, steps, now),
             dispatches=[
-                (one, channel_label(one.channel), capfirst(in_words(one.reason)))
+                (one, channel_label(one.channel), capfirst(reason_in_words(one.reason)))
                 for one in dispatches
             ],
             decisions=[
                 {
                     "row": decision,
-                    "rule": rule_in_words(decision.rule),
-                    "verdict": in_words(decision.verdict, VERDICTS),
-                    "reason": in_words(decision.reason),
-                    "compared": compared_rows(decision.compared),
+                    "rule": rule_in_words(decision.rule, steps),
+                    "verdict": verdict_in_words(decision.verdict),
+                    "reason": reason_in_words(decision.reason),
+                    "compared": compared_rows(decision.compared, steps=steps, kind=decision.reason),
+                    "answers": compared_answers(decision.compared),
                 }
                 for decision in _decisions(message, enrollments)
             ],
