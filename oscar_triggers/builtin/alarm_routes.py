@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,16 @@ class MailAdmins(Route):
 
     def tell(self, notice: Notice, options: Mapping[str, Any]) -> None:
         """Write to the admins."""
-        mail.mail_admins(subject_of(notice), text_of(notice), fail_silently=False)
+        _send(
+            EmailMessage(
+                subject=f"{settings.EMAIL_SUBJECT_PREFIX}{subject_of(notice)}",
+                body=text_of(notice),
+                from_email=settings.SERVER_EMAIL,
+                # (name, address), or since Django 6.0 the address alone.
+                to=[one if isinstance(one, str) else one[1] for one in settings.ADMINS],
+            ),
+            _project_mail(),
+        )
 
 
 class OwnMail(Route):
@@ -56,12 +66,10 @@ class OwnMail(Route):
             to=list(options["to"]),
         )
         if not options.get("backend"):
-            message.send(fail_silently=False)
+            _send(message, _project_mail())
             return
         made_with = {"timeout": TIMEOUT, **options.get("options", {})}
-        connection = import_string(options["backend"])(**made_with)
-        if not connection.send_messages([message]):
-            raise OSError("The backend accepted nothing.")
+        _send(message, import_string(options["backend"])(**made_with))
 
 
 class WebHook(Route):
@@ -99,6 +107,23 @@ class WebHook(Route):
         )
         if not 200 <= response.status_code < 300:
             raise OSError(f"The web address answered {response.status_code}.")
+
+
+def _project_mail() -> Any:
+    """Return the project's mail connection, as one that is not waited for longer than a route may.
+
+    Mail that hangs is what an alarm may be about: it must not keep the tick from going on.
+    """
+    mailers = getattr(mail, "mailers", None)  # Since Django 6.1.
+    connection = copy.copy(mail.get_connection() if mailers is None else mailers.default)
+    if hasattr(connection, "timeout"):
+        connection.timeout = min(connection.timeout or TIMEOUT, TIMEOUT)
+    return connection
+
+
+def _send(message: EmailMessage, connection: Any) -> None:
+    if not connection.send_messages([message]):
+        raise OSError("The backend accepted nothing.")
 
 
 def subject_of(notice: Notice) -> str:

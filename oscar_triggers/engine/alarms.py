@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 AGAIN_AFTER = timedelta(hours=6)
 #: What no route could tell is tried again after so long.
 RETRY_AFTER = timedelta(minutes=3)
+#: What is over is told as over after so long; what begins again before that has gone on.
+OVER_AFTER = timedelta(minutes=10)
 #: At most so many are told in one go.
 _MOST_TOLD = 20
 
@@ -73,6 +75,11 @@ def raise_alarm(key: str, text: str, now: datetime, *, advice: str = "") -> None
     if added:
         logger.error("Alarm %s: %s", key, text)
         return
+    gone_on = Alarm.objects.filter(
+        key=key, cleared_at__isnull=False, told_at__isnull=False, end_told_at=None
+    ).update(**said, last_seen_at=now, cleared_at=None, count=F("count") + 1)
+    if gone_on:
+        return
     begun_again = Alarm.objects.filter(key=key, cleared_at__isnull=False).update(
         **said,
         raised_at=now,
@@ -91,9 +98,14 @@ def raise_alarm(key: str, text: str, now: datetime, *, advice: str = "") -> None
     )
 
 
-def clear(key: str, now: datetime) -> None:
-    """Note that what an alarm told of is over; staff who were told of it are told of that once."""
-    if Alarm.objects.filter(key=key[:120], cleared_at=None).update(cleared_at=now, tried_at=None):
+def clear(key: str, now: datetime, *, by_staff: bool = False) -> None:
+    """Note that what an alarm told of is over; staff who were told of it are told of that once.
+
+    What staff ended themselves they need not be told, and it is news when it begins again.
+    """
+    said = {"end_told_at": now} if by_staff else {}
+    open_one = Alarm.objects.filter(key=key[:120], cleared_at=None)
+    if open_one.update(cleared_at=now, tried_at=None, **said):
         logger.warning("Alarm %s is over.", key)
 
 
@@ -114,7 +126,7 @@ def tell_due(now: datetime) -> int:
     waiting = Q(tried_at=None) | Q(tried_at__lte=now - RETRY_AFTER)
     new = Q(cleared_at=None, told_at=None)
     lasting = Q(cleared_at=None, told_at__lte=now - AGAIN_AFTER)
-    over = Q(cleared_at__isnull=False, told_at__isnull=False, end_told_at=None)
+    over = Q(cleared_at__lte=now - OVER_AFTER, told_at__isnull=False, end_told_at=None)
     due = Alarm.objects.filter(waiting, new | lasting | over).order_by("raised_at", "pk")
     told = 0
     for alarm in due[:_MOST_TOLD]:

@@ -53,8 +53,14 @@ def confirm(flow: Flow, now: datetime) -> datetime | None:
     """Return since when a flow that staff let go on is watched: no more, if the guard paused it."""
     if not Alarm.objects.filter(key=alarm_key(flow.key), cleared_at=None).exists():
         return now
-    alarms.clear(alarm_key(flow.key), now)
+    alarms.clear(alarm_key(flow.key), now, by_staff=True)
     return None
+
+
+def forget(now: datetime) -> None:
+    """End the alarms about flows that do not stand still any more: switched off, or rehearsing."""
+    paused = Flow.objects.filter(state=FlowState.PAUSED).values_list("key", flat=True)
+    alarms.keep_only(alarm_key(""), {alarm_key(key) for key in paused}, now)
 
 
 def _limit(flow: Flow, now: datetime) -> int | None:

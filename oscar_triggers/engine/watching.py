@@ -28,7 +28,7 @@ from ..models import (
     Pulse,
 )
 from ..models.sql import insert_or_ignore, lease
-from . import alarms, faults, installation, worker
+from . import alarms, blast, faults, installation, worker
 
 logger = logging.getLogger(__name__)
 
@@ -276,4 +276,5 @@ CHECKS: tuple[Callable[[datetime], None], ...] = (
     broken_sweeps,
     unread_events,
     dead_letters,
+    blast.forget,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import http.server
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from io import StringIO
@@ -19,6 +21,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from oscar_triggers.builtin import alarm_routes
 from oscar_triggers.channels import Outcome, Receipt
 from oscar_triggers.engine import (
     alarms,
@@ -47,7 +50,7 @@ from oscar_triggers.models import (
     Pulse,
 )
 from tests.engine.conftest import SEND, wait
-from tests.mail import SmtpSink
+from tests.mail import SmtpSink, use_backend
 from tests.storm.world import card_records, publish_card_flow
 
 pytestmark = pytest.mark.django_db
@@ -482,3 +485,71 @@ def test_the_guard_keeps_its_hands_off_rehearsals(say: Setter, now: datetime) ->
     Flow.objects.update(state=FlowState.SHADOW)
     rows = list(Dispatch.objects.select_related("message__flow"))
     assert blast.within_limits(rows, now) == rows
+
+
+def test_mail_that_hangs_does_not_keep_the_tick_from_telling_by_the_next_route(
+    say: Setter, settings: Any, hook: Any, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, arrived = hook
+    silent = socket.create_server(("127.0.0.1", 0))  # takes the connection and never says a word
+    port = silent.getsockname()[1]
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    use_backend(settings, smtp, host="127.0.0.1", port=port, timeout=None)
+    monkeypatch.setattr(alarm_routes, "TIMEOUT", 0.3)
+    settings.ADMINS = [("Boss", "boss@example.com")]
+    own = {"to": ["night@example.com"]}
+    say(ALARMS={"mail_admins": {}, "email": own, "webhook": {"url": url}})
+    alarms.raise_alarm("breaker:email", "The mail server is down.", now)
+    began = time.monotonic()
+    assert alarms.tell_due(now) == 1
+    assert time.monotonic() - began < 5
+    assert len(arrived) == 1
+    silent.close()
+
+
+def test_the_projects_admins_are_told_by_the_projects_mail(
+    say: Setter, settings: Any, smtp_sink: SmtpSink, now: datetime
+) -> None:
+    settings.ADMINS = [("Boss", "boss@example.com"), ("Deputy", "deputy@example.com")]
+    say(ALARMS={"mail_admins": {}})
+    alarms.raise_alarm("x", "It is bad.", now, advice="Look at it.")
+    assert alarms.tell_due(now) == 1
+    [letter] = smtp_sink.wait_for(1)
+    assert letter["To"] == "boss@example.com, deputy@example.com"
+    assert letter["Subject"].startswith(settings.EMAIL_SUBJECT_PREFIX)
+    assert "Look at it." in letter.get_content()
+
+
+def test_what_comes_and_goes_is_told_once(say: Setter, hook: Any, now: datetime) -> None:
+    url, arrived = hook
+    say(ALARMS={"webhook": {"url": url}})
+    for minutes in range(0, 60, 4):
+        alarms.raise_alarm("lag", "Messages are late.", now + timedelta(minutes=minutes))
+        alarms.tell_due(now + timedelta(minutes=minutes))
+        alarms.clear("lag", now + timedelta(minutes=minutes + 2))
+        alarms.tell_due(now + timedelta(minutes=minutes + 2))
+    assert [notice["state"] for notice in arrived] == ["raised"]
+    alarms.tell_due(now + timedelta(minutes=80))
+    alarms.tell_due(now + timedelta(minutes=81))
+    assert [notice["state"] for notice in arrived] == ["raised", "over"]
+
+
+def test_a_flow_that_is_paused_twice_by_the_guard_is_news_twice_and_switched_off_it_is_none(
+    say: Setter, hook: Any, now: datetime
+) -> None:
+    url, arrived = hook
+    say(ALARMS={"webhook": {"url": url}})
+    publish_card_flow()
+    flow = Flow.objects.get()
+    for minutes in (0, 3):
+        Flow.objects.update(state="paused")
+        alarms.raise_alarm(blast.alarm_key(flow.key), "Too much.", now + timedelta(minutes=minutes))
+        alarms.tell_due(now + timedelta(minutes=minutes))
+        if not minutes:
+            assert blast.confirm(flow, now + timedelta(minutes=1)) is None
+    assert [notice["state"] for notice in arrived] == ["raised", "raised"]
+    watching.watch(now + timedelta(minutes=4))
+    assert Alarm.objects.get().cleared_at is None
+    flows.archive(flow.key, now + timedelta(minutes=5))
+    watching.watch(now + timedelta(minutes=6))
+    assert Alarm.objects.get().cleared_at is not None
