@@ -100,9 +100,14 @@ def caught(parcel: Parcel, channel: str) -> Parcel | str:
     return parcel if catches.lets(channel, parcel.to) else ONLY_TO
 
 
+def are_redirecting() -> bool:
+    """Say whether what comes back is from a redirect's mailbox, and nobody else's doing."""
+    return current().redirects is not None
+
+
 def receipt_of(receipt: Receipt) -> Receipt:
     """Return a receipt as it counts for whom the parcel was for: a redirect's fault is not theirs."""
-    if current().redirects is None or not receipt.point_is_dead:
+    if not are_redirecting() or not receipt.point_is_dead:
         return receipt
     return replace(receipt, point_is_dead=False)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Q
 from django.utils.translation import pgettext_lazy
 
@@ -177,8 +178,12 @@ def write_down(
     message: Message, link_no: int, request: Request, *, came_through: bool = True
 ) -> None:
     """Keep a request with our guess about who asked; a visitor never waits for our troubles."""
+    alias = database_for(Message)
+    # Within a transaction of the page (ATOMIC_REQUESTS), what fails must leave the rest whole.
+    is_within = connections[alias].in_atomic_block
     try:
-        _write_down(message, link_no, request, came_through)
+        with transaction.atomic(using=alias) if is_within else nullcontext():
+            _write_down(message, link_no, request, came_through)
     except Exception as error:  # noqa: BLE001 - the way to the shop matters more than its record
         logger.error(
             "A click of message %s was not written down: %s", message.pk, faults.told(error)

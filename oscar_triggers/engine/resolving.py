@@ -139,14 +139,21 @@ def drop(dispatch_id: int, now: datetime, *, by: Any = None) -> Answer:
     )
 
 
-def resend(dispatch_id: int, now: datetime, *, by: Any = None, late: bool = False) -> Answer:
+def resend(
+    dispatch_id: int,
+    now: datetime,
+    *,
+    by: Any = None,
+    late: bool = False,
+    states: Sequence[DispatchState] = OPEN,
+) -> Answer:
     """Try a message in doubt, or one that failed, again: with all its tries, and as itself.
 
     It keeps its key and its Message-ID, and everything is asked anew before it leaves. With
     `late`, one whose last moment has passed gets the same length of time once more.
     """
     with transaction.atomic(using=database_for(Dispatch)):
-        row = _locked(dispatch_id, OPEN)
+        row = _locked(dispatch_id, states)
         if row is None:
             return Answer.NOT_OPEN
         message = row.message

@@ -266,8 +266,8 @@ def _first(told: Iterable[tuple[str, datetime]], kind: str) -> datetime | None:
 
 
 def _suppress(reports: Sequence[_Report], now: datetime) -> None:
-    if catches.current().redirects is not None:
-        return  # What a redirect's mailbox does is nobody else's doing.
+    if catches.are_redirecting():
+        return
     complained, dead, tired = set(), set(), set()
     for report in reports:
         event, point = report.event, (report.event.channel, report.point_hash)
@@ -285,6 +285,8 @@ def _suppress(reports: Sequence[_Report], now: datetime) -> None:
 
 
 def _unsubscribe(reports: Sequence[_Report], now: datetime) -> None:
+    if catches.are_redirecting():
+        return
     for report in reports:
         event = report.event
         wants_out = event.kind == Feedback.UNSUBSCRIBED or (

@@ -30,7 +30,7 @@ from ..models.sql import database_for
 from ..models.trips import Trip
 from ..policy import verdicts
 from ..policy.guards import Consequence, Refused
-from . import bundling, enrollments, incentives, retries, suppressing, wearing
+from . import bundling, catches, enrollments, incentives, retries, suppressing, wearing
 from .decisions import Note, note_again, note_many
 
 #: What a dispatch's end means for its message.
@@ -316,7 +316,7 @@ def write_receipt(
             suppressing.suppress(
                 [(parties.channel, parties.point_hash)], SuppressionReason.BOUNCE, now
             )
-        else:
+        elif not catches.are_redirecting():
             wearing.note_refusal(
                 parties.dispatch_id,
                 parties.channel,

@@ -393,6 +393,39 @@ def test_a_dead_letter_has_all_its_tries_again(
     assert (row.state, row.attempt, row.crashes) == (DispatchState.SENT, 1, 0)
 
 
+def test_what_may_have_arrived_goes_again_only_by_the_verb_that_says_so(doubt: Dispatch) -> None:
+    with pytest.raises(SystemExit):
+        run("triggers_resolve", "retry", str(doubt.pk))
+    assert Dispatch.objects.get().state == DispatchState.UNKNOWN
+    assert "1 of 1 done" in run("triggers_resolve", "resend", str(doubt.pk))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["retry", "--flow", "no-such"], "There is no flow 'no-such'"),
+        (["list", "--flow", "no-such"], "There is no flow 'no-such'"),
+        (["resend", "--flow", "gift-cards", "--state", "held"], "not for what is held"),
+        (["go", "--flow", "gift-cards", "--state", "dead"], "not for what is dead"),
+        (["sent"], "Name numbers"),
+    ],
+)
+def test_a_slip_at_the_keyboard_is_said_and_changes_nothing(
+    doubt: Dispatch, words: list[str], said: str
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("triggers_resolve", *words)
+    assert Dispatch.objects.get().state == DispatchState.UNKNOWN
+
+
+def test_a_list_that_cannot_be_written_holds_nothing(doubt: Dispatch, tmp_path: Path) -> None:
+    Dispatch.objects.update(state="planned")
+    nowhere = str(tmp_path / "no" / "list.csv")
+    with pytest.raises(CommandError, match="cannot be written"):
+        run("triggers_after_restore", "--since", "2020-01-01T00:00", "--hold", "--csv", nowhere)
+    assert Dispatch.objects.get().state == DispatchState.PLANNED
+
+
 def test_a_letter_that_is_dropped_is_not_listed_any_more(doubt: Dispatch, now: datetime) -> None:
     said = run("triggers_resolve", "list")
     assert f"{doubt.pk}  unknown  no_answer" in said

@@ -102,6 +102,41 @@ def test_a_redirect_that_bounces_suppresses_nobody(
     assert not Suppression.objects.exists()
 
 
+def test_a_redirect_whose_mailbox_is_full_wears_nobody_out(
+    smtp_sink: SmtpSink, say: Setter, letter_due: datetime
+) -> None:
+    from oscar_triggers.models import ProviderReport
+
+    say(REDIRECT_ALL_TO="qa@example.com")
+    smtp_sink.refuse_with = "552 5.2.2 mailbox full"
+    outbox.send_due(letter_due)
+    assert Dispatch.objects.get().state == DispatchState.DEAD
+    assert not ProviderReport.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["complained", "unsubscribed", "bounced"])
+def test_what_is_reported_of_a_redirects_mailbox_is_nobodys_doing(
+    say: Setter, letter_due: datetime, agreed: int, kind: str
+) -> None:
+    from oscar_triggers.engine import returns
+    from oscar_triggers.models import ConsentEvent, Suppression
+    from oscar_triggers.policy.bounces import Weight
+
+    say(REDIRECT_ALL_TO="qa@example.com")
+    outbox.send_due(letter_due)
+    event = returns.ProviderEvent(
+        provider="esp",
+        kind=kind,
+        public_id=Message.objects.get().public_id,
+        point="qa@example.com",
+        weight=Weight.HARD if kind == "bounced" else Weight.NONE,
+    )
+    returns.take_many([event], letter_due + timedelta(minutes=1))
+    assert Dispatch.objects.get().feedback == kind
+    assert not Suppression.objects.exists()
+    assert not ConsentEvent.objects.filter(action="withdraw").exists()
+
+
 # ── ONLY_TO ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -301,6 +336,17 @@ def test_a_copy_that_is_started_elsewhere_rests_until_it_is_adopted(
     installation.adopt(letter_due)
     clockwork.tick(letter_due + timedelta(minutes=4))
     assert len(mail.outbox) == 2
+
+
+def test_a_worker_of_the_copy_does_nothing_urgent_either(
+    say: Setter, publish_flow: Any, expire: Any, agreed: int, now: datetime
+) -> None:
+    publish_flow(SEND)
+    clockwork.tick(now)
+    say(ENVIRONMENT="staging")
+    expire()
+    assert clockwork.do_urgent(now + timedelta(seconds=1)) == 0
+    assert not Enrollment.objects.exists()
 
 
 def test_a_worker_of_the_copy_that_began_before_marks_nothing(

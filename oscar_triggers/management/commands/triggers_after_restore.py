@@ -53,7 +53,12 @@ class Command(BaseCommand):
         if len(lines) > _MOST_SHOWN:
             self.stdout.write(f"  … and {len(lines) - _MOST_SHOWN} more; --csv FILE has them all.")
         if options["csv"]:
-            _write(Path(options["csv"]), lines)
+            try:
+                _write(Path(options["csv"]), lines)
+            except OSError as error:
+                raise CommandError(
+                    f"{options['csv']} cannot be written ({error.strerror}); nothing was changed."
+                ) from error
         if not options["hold"]:
             self.stdout.write("\nNothing was changed. With --hold, all of this is held.")
             return

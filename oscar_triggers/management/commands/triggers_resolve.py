@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from oscar_triggers.engine import resolving
 from oscar_triggers.engine.resolving import Answer
-from oscar_triggers.models import Decision, DispatchState
+from oscar_triggers.models import Decision, DispatchState, Flow
 
 _MOST_LISTED = 200
 _STATES = ("unknown", "dead", "held")
@@ -49,13 +49,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the verb says."""
-        verb = options["verb"]
+        verb, flow = options["verb"], options["flow"]
+        if flow and not Flow.objects.filter(key=flow).exists():
+            raise CommandError(f"There is no flow {flow!r}.")
         if verb == "list":
             self._list(options["state"], options["flow"])
             return
         now = timezone.now()
         ids = options["ids"] or self._ids_of(verb, options["state"], options["flow"])
         act = _act(verb, late=options["late"])
+        if options["flow"] and not ids:
+            self.stdout.write(f"Nothing of the flow {options['flow']!r} waits for that.")
         answers = Counter[Answer]()
         for number in ids:
             answer = act(number, now)
@@ -71,6 +75,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "Name numbers from 'triggers_resolve list', or a flow by --flow KEY."
             )
+        if (state == "held") != (verb in ("go", "end")) and state:
+            raise CommandError(f"{verb!r} is not for what is {state}; see --help.")
         if verb in ("go", "end"):
             return list(resolving.held_enrollments(flow_key=flow).values_list("pk", flat=True))
         usual = {"retry": [DispatchState.DEAD], "sent": [DispatchState.UNKNOWN]}
@@ -118,10 +124,12 @@ class Command(BaseCommand):
 
 def _act(verb: str, *, late: bool) -> Callable[[int, datetime], Answer]:
     again = partial(resolving.resend, late=late)
+    # What may have arrived goes again only by the verb that says so.
+    retry = partial(again, states=(DispatchState.DEAD,))
     acts: dict[str, Callable[[int, datetime], Answer]] = {
         "sent": partial(resolving.mark_arrived, rule=resolving.STAFF),
         "resend": again,
-        "retry": again,
+        "retry": retry,
         "drop": resolving.drop,
         "go": resolving.let_go_on,
         "end": resolving.end,
