@@ -106,6 +106,9 @@ class Step(Kind):
     #: Whether it lets time pass. Such a step is asked however late it is, because its wait may
     #: have been prolonged meanwhile; whoever comes late to any other step has missed it.
     is_wait: ClassVar[bool] = False
+    #: Whether it waits for acts of the contact, or writes to it. The contact is locked before
+    #: such a step is asked, so that no act slips by between its question and its wait.
+    holds_contact: ClassVar[bool] = False
 
     def run(self, visit: StepVisit, now: datetime) -> Outcome:
         """Decide for one subject what comes next; asked again after a WaitUntil."""

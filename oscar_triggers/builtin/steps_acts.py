@@ -46,6 +46,7 @@ class Voucher(Step):
     kind: ClassVar[str] = "voucher"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Grant a voucher")
     icon: ClassVar[str] = "pick"
+    holds_contact: ClassVar[bool] = True
     branches: ClassVar[tuple[str, ...]] = ("granted", "not_granted")
 
     voucher: dict[str, Any] = option(
@@ -93,6 +94,7 @@ class Update(Step):
     kind: ClassVar[str] = "update"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Change the contact")
     icon: ClassVar[str] = "edit"
+    holds_contact: ClassVar[bool] = True
 
     change: str = option(
         default=fields.SET, label=pgettext_lazy("triggers", "What to do"), choices=_change_choices

@@ -94,6 +94,7 @@ class JumpTo(Step):
     kind: ClassVar[str] = "jump"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Go on in another flow")
     icon: ClassVar[str] = "redirect"
+    holds_contact: ClassVar[bool] = True
 
     flow: str = option(
         label=pgettext_lazy("triggers", "Flow"),

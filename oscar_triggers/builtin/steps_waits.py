@@ -107,6 +107,7 @@ class WaitUntilDate(Step):
     kind: ClassVar[str] = "wait_until_date"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait until a date")
     icon: ClassVar[str] = "calendar-alt"
+    holds_contact: ClassVar[bool] = True
     is_wait: ClassVar[bool] = True
 
     source: str = option(
@@ -204,8 +205,8 @@ class WaitUntilDate(Step):
             if self.without_date == _LEAVE:
                 return Exit(reason=ExitReason.CONDITION.value, compared=compared)
             return Advance(compared=compared)
-        if moment + visit.max_lateness < _arrival(visit):
-            # Long past when they came: what follows is late from the beginning.
+        if moment + visit.max_lateness < max(_arrival(visit), visit.due_at):
+            # Long past when they came, or when it was corrected: what follows is late.
             return Advance(due_at=moment, compared={"until": moment})
         outcome = _until(visit, moment, now, still=still)
         if isinstance(outcome, WaitUntil) and self.source == CONTACT and moment > now:
@@ -227,7 +228,9 @@ class WaitUntilDate(Step):
         try:
             if not self.yearly:
                 return moments.on_wall(day + offset, shown, zone)
-            came = _arrival(visit)
+            # Who is asked again, because the date was corrected, waits for the next time from
+            # then on: the day of this year may be long over by what the field says now.
+            came = max(_arrival(visit), visit.due_at - visit.max_lateness)
             year = came.astimezone(zone).year - 2
             while True:
                 there = moments.anniversary(day, year, self.feb_29) + offset
@@ -328,6 +331,7 @@ class WaitForEvent(Step):
     kind: ClassVar[str] = "wait_for_event"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait for an event")
     icon: ClassVar[str] = "view"
+    holds_contact: ClassVar[bool] = True
     branches: ClassVar[tuple[str, ...]] = ("came", "timed_out")
     is_wait: ClassVar[bool] = True
 
@@ -439,6 +443,7 @@ class WaitForCondition(Step):
     kind: ClassVar[str] = "wait_for_condition"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait until a condition holds")
     icon: ClassVar[str] = "help"
+    holds_contact: ClassVar[bool] = True
     branches: ClassVar[tuple[str, ...]] = ("met", "timed_out")
     is_wait: ClassVar[bool] = True
 

@@ -16,10 +16,11 @@ from .. import conditions
 from ..definitions import FlowDefinition
 from ..exceptions import TriggersError
 from ..limits import EVERY_EPISODE, NEVER, ONCE_A_YEAR, Reentry
-from ..models import Contact, Enrollment, Flow, FlowState
+from ..models import Enrollment, Flow, FlowState
 from ..models.sql import database_for
 from ..policy import zones
 from ..snapshots import Subject, Verdict
+from . import contacts
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _come_again_too_soon(
     ruled = [i for i in indexes if candidates[i].definition.reentry != EVERY_EPISODE]
     if not ruled:
         return {}
-    _lock({candidates[index].subject.contact_id for index in ruled})
+    contacts.hold({candidates[index].subject.contact_id for index in ruled})
     past = _past_entries([candidates[index] for index in ruled])
     refused: dict[int, Refusal] = {}
     for index in sorted(ruled, key=lambda i: candidates[i].began_at):
@@ -125,20 +126,6 @@ def _come_again_too_soon(
         else:
             entries.append(_Entry(episode_key=candidate.episode_key, began_at=candidate.began_at))
     return refused
-
-
-def _lock(contact_ids: set[int]) -> None:
-    """Keep other workers from admitting the same people until our commit.
-
-    NO KEY: a message that is planned for them at this moment refers to them, and must not wait.
-    SQLite has one writer at a time.
-    """
-    list(
-        Contact.objects.select_for_update(no_key=True)
-        .filter(pk__in=contact_ids)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
 
 
 def _past_entries(candidates: Sequence[Candidate]) -> dict[tuple[int, int], list[_Entry]]:

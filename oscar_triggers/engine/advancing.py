@@ -18,7 +18,7 @@ from ..models import (
     Flow,
 )
 from ..models.sql import database_for, lease
-from . import faults, walking, worker
+from . import contacts, faults, plans, walking, worker
 from .decisions import Note, note_many
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,11 @@ def advance(now: datetime, *, limit: int | None = None, ids: Collection[int] | N
     leased = leased or _lease_due(now, "crashes > 0", 1, ids)
     if not leased:
         return 0
-    rows = list(Enrollment.objects.filter(pk__in=leased))
+    rows = list(
+        Enrollment.objects.select_related("version")
+        .defer("version__definition")
+        .filter(pk__in=leased)
+    )
     poisoned = [row for row in rows if row.crashes > general.max_crashes]
     _hold(poisoned, "crashed", {"crashes": general.max_crashes}, now)
     healthy = [row for row in rows if row not in poisoned]
@@ -69,6 +73,9 @@ def _lease_due(
 def _advance_rows(rows: list[Enrollment], now: datetime) -> None:
     try:
         with transaction.atomic(using=database_for(Enrollment)):
+            contacts.hold(
+                row.contact_id for row in rows if plans.plan_of(row.version).holds_contacts
+            )
             walking.walk(_locked(rows), now)
     except Exception as error:  # noqa: BLE001 - one step's bug must not stop the others
         said = faults.told(error)

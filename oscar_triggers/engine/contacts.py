@@ -78,6 +78,21 @@ def join(winner_id: int, loser_id: int, now: datetime) -> bool:
     return joining.join(winner_id, loser_id, now)
 
 
+def hold(contact_ids: Iterable[int]) -> None:
+    """Keep others from routing or deciding for these people until the caller's commit.
+
+    Contacts are locked before enrollments, by everybody who locks both. NO KEY: a message that
+    is planned for them at this moment refers to them, and must not wait. SQLite has one writer
+    at a time.
+    """
+    list(
+        Contact.objects.select_for_update(no_key=True)
+        .filter(pk__in=set(contact_ids))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
 def same_person_ids(person: Person) -> set[int]:
     """Return all contacts with this person's account, e-mail address or phone.
 

@@ -30,6 +30,9 @@ from .decisions import Note, note_many
 
 logger = logging.getLogger(__name__)
 
+#: SQLite takes 32,766 values in one statement.
+_AT_ONCE = 1_000
+
 UNFINISHED = (EnrollmentState.ACTIVE, EnrollmentState.HELD)
 
 Watermark = Callable[[], int]
@@ -145,10 +148,19 @@ def exit_many(
 def exit_each(leaving: Mapping[int, Leaving], now: datetime, *, cancel: bool = True) -> int:
     """End enrollments, each for a reason of its own, by id; return how many ended.
 
-    The number of statements grows with the number of reasons, not of people.
+    The number of statements grows with the number of reasons, and with the thousands of people.
     """
     if not leaving:
         return 0
+    if len(leaving) > _AT_ONCE:
+        ids = sorted(leaving)
+        with transaction.atomic(using=database_for(Enrollment)):
+            return sum(
+                exit_each(
+                    {pk: leaving[pk] for pk in ids[start : start + _AT_ONCE]}, now, cancel=cancel
+                )
+                for start in range(0, len(ids), _AT_ONCE)
+            )
     with transaction.atomic(using=database_for(Enrollment)):
         rows = list(
             Enrollment.objects.select_for_update()

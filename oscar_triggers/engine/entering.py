@@ -15,7 +15,7 @@ from ..kinds import shortened
 from ..models import RUNNING, Enrollment, EnrollmentState, Flow, FlowState
 from ..models.sql import insert_or_ignore
 from ..snapshots import About, Subject
-from . import admission, enrollments, jumping, planning, plans
+from . import admission, enrollments, jumping, planning, plans, waking
 from .admission import Candidate
 from .decisions import Note, note_many
 from .intake import Routed
@@ -76,8 +76,11 @@ def enter_flows(routed: Sequence[Routed], now: datetime) -> None:
     for index, why in refused.items():
         comer = candidates[index]
         notes.append(_not_entered(comer.entry, comer.flow, why.reason, dict(why.compared)))
-    _enroll([one for index, one in enumerate(candidates) if index not in refused], notes, now)
+    begun = _enroll(
+        [one for index, one in enumerate(candidates) if index not in refused], notes, now
+    )
     note_many(notes, now)
+    waking.catch_up(begun, routed, now)
 
 
 def _read(flow: Flow) -> tuple[FlowDefinition, TriggerOptions]:
@@ -160,9 +163,10 @@ def _subject(one: Routed, flow: Flow, definition: FlowDefinition) -> Subject:
     )
 
 
-def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> None:
+def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> list[Enrollment]:
+    """Begin an enrollment for each whose episode is new; return those that began."""
     if not candidates:
-        return
+        return []
     watermarks = enrollments.current_watermarks()
     rows = []
     for candidate in candidates:
@@ -192,9 +196,9 @@ def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> None:
     insert_or_ignore(Enrollment, rows, conflict=("flow", "contact", "episode_key"))
     entered = {
         (e.flow_id, e.journal_entry_id): e
-        for e in Enrollment.objects.filter(
-            journal_entry_id__in={c.entry.entry_id for c in candidates}
-        )
+        for e in Enrollment.objects.select_related("version", "journal_entry")
+        .defer("version__definition")
+        .filter(journal_entry_id__in={c.entry.entry_id for c in candidates})
     }
     newest: dict[tuple[int, int], Enrollment] = {}
     begun: list[Enrollment] = []
@@ -225,3 +229,4 @@ def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> None:
     for enrollment in begun:
         enrollments.tell_entered(enrollment)
     enrollments.supersede_others(list(newest.values()), now)
+    return begun

@@ -189,7 +189,7 @@ def _locked(ids: set[int]) -> dict[int, Contact]:
     ends = joining.follow(Contact.objects.filter(pk__in=ids))
     rows = {
         row.pk: row
-        for row in Contact.objects.select_for_update()
+        for row in Contact.objects.select_for_update(no_key=True)
         .filter(pk__in={contact.pk for contact in ends.values()})
         .order_by("pk")
     }

@@ -31,6 +31,15 @@ class Plan:
         """Return the key of the first step, "" for a flow without steps."""
         return self.definition.steps[0].key if self.definition.steps else ""
 
+    @cached_property
+    def holds_contacts(self) -> bool:
+        """Say whether any of its steps has contacts locked before it is asked."""
+        return any(
+            steps.registry.get(step.kind).holds_contact
+            for step in self.by_key.values()
+            if step.kind in steps.registry
+        )
+
     def step(self, key: str) -> steps.Step:
         """Build a step; raises UnknownKind or InvalidOptions when its app is gone or changed."""
         return definitions.read_step(self.by_key[key])

@@ -90,6 +90,9 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
         people = [(Person.from_json(entry.person), entry.site_id) for entry, _event in readable]
         seen = [event.is_visit for _entry, event in readable]
         contact_ids = contacts.resolve_many(people, now, seen=seen)
+        # What two acts of one person mean is decided one after the other: a goal that comes while
+        # somebody else lets the person in would else find nobody to end.
+        contacts.hold(pk for pk in contact_ids if pk is not None)
         routed = [
             Routed(
                 entry_id=entry.pk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,14 @@ from django.db import transaction
 from django.db.models import Case, Q, Value, When
 
 from ..definitions import FlowDefinition
-from ..models import Enrollment, EnrollmentState, ExitReason, FlowVersion, MessageState
+from ..models import (
+    Enrollment,
+    EnrollmentState,
+    ExitReason,
+    FlowVersion,
+    JournalEntry,
+    MessageState,
+)
 from ..models.sql import database_for
 from ..snapshots import About
 from . import contacts, enrollments, faults, plans
@@ -26,6 +33,8 @@ logger = logging.getLogger(__name__)
 ANYTHING = "*"
 #: SQLite takes 32,766 values in one statement.
 _AT_ONCE = 1_000
+#: So many events are written with a statement of their own, more with one for all.
+_FEW = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +66,72 @@ def arrive(routed: Sequence[Routed], now: datetime) -> None:
     ]
     left = _leave_at_once([one for one in staying if one.definition.stay], now)
     _wake([one for one in staying if one.row.awaits and one.row.pk not in left], now)
+
+
+def catch_up(begun: Sequence[Enrollment], routed: Sequence[Routed], now: datetime) -> None:
+    """Let those leave again whose goal came after the event that just brought them in.
+
+    Both were routed together, as after an outage or by somebody who is quick, or the goal was
+    routed first: when `arrive` asked, nobody was on the way yet. `begun` is loaded with version
+    and journal entry; two queries for all.
+    """
+    goals = {row.pk: frozenset(plans.plan_of(row.version).definition.goals) for row in begun}
+    rows = [row for row in begun if goals[row.pk] and row.journal_entry_id is not None]
+    if not rows:
+        return
+    told = [*_told_just_now(rows, routed), *_told_before(rows, frozenset().union(*goals.values()))]
+    reached: dict[int, Leaving] = {}
+    for row, entry_id, kind, about, occurred_at in sorted(told, key=lambda one: (one[4], one[1])):
+        entry = row.journal_entry
+        assert entry is not None
+        came_after = (occurred_at, entry_id) > (entry.occurred_at, entry.pk)
+        if kind in goals[row.pk] and came_after and row.pk not in reached:
+            reached[row.pk] = Leaving(
+                reason=ExitReason.GOAL.value,
+                rule=kind,
+                compared={"event": kind, "about": about, "at": occurred_at},
+            )
+    enrollments.exit_each(reached, now)
+
+
+#: An enrollment, and what happened to its person or thing: journal id, kind, about what, when.
+_Told = tuple[Enrollment, int, str, str, datetime]
+
+
+def _told_just_now(rows: Sequence[Enrollment], routed: Sequence[Routed]) -> Iterator[_Told]:
+    """Yield what is being routed at this moment; the journal does not know its contacts yet."""
+    by_contact, by_about = _by_place(rows)
+    for one in routed:
+        told = (one.entry_id, one.event.kind, str(one.about or ""), one.occurred_at)
+        for row in by_contact.get(one.contact_id or 0, ()):
+            yield row, *told
+        for about in _abouts(one):
+            for row in by_about.get((about.type, about.id), ()):
+                yield row, *told
+
+
+def _told_before(rows: Sequence[Enrollment], kinds: Collection[str]) -> Iterator[_Told]:
+    """Yield what was routed already."""
+    by_contact, by_about = _by_place(rows)
+    since = min(row.journal_entry.occurred_at for row in rows if row.journal_entry is not None)
+    for pk, kind, contact_id, about_type, about_id, occurred_at in JournalEntry.objects.filter(
+        _is_about(by_contact, by_about), kind__in=kinds, occurred_at__gte=since
+    ).values_list("pk", "kind", "contact_id", "about_type", "about_id", "occurred_at"):
+        about = str(About(type=about_type, id=about_id)) if about_id else ""
+        for row in (*by_contact.get(contact_id, ()), *by_about.get((about_type, about_id), ())):
+            yield row, pk, kind, about, occurred_at
+
+
+def _by_place(
+    rows: Sequence[Enrollment],
+) -> tuple[dict[int, list[Enrollment]], dict[tuple[str, str], list[Enrollment]]]:
+    by_contact: dict[int, list[Enrollment]] = defaultdict(list)
+    by_about: dict[tuple[str, str], list[Enrollment]] = defaultdict(list)
+    for row in rows:
+        by_contact[row.contact_id].append(row)
+        if row.about_id:
+            by_about[row.about_type, row.about_id].append(row)
+    return by_contact, by_about
 
 
 def _concerned(routed: Sequence[Routed]) -> list[_Concerned]:
@@ -136,7 +211,7 @@ def _leave_at_once(concerned: Sequence[_Concerned], now: datetime) -> set[int]:
     for one in concerned:
         by_version[one.row.version_id].append(one.row.pk)
     leaving: dict[int, Leaving] = {}
-    for ids in by_version.values():
+    for ids in (chunk for pks in by_version.values() for chunk in _chunks(pks)):
         try:
             # A savepoint: what fails in the database must not spoil the routing of the others.
             with transaction.atomic(using=database_for(Enrollment)):
@@ -163,25 +238,34 @@ def _wake(concerned: Sequence[_Concerned], now: datetime) -> None:
     if not woken:
         return
     # In the order in which `advancing` locks.
-    ids = sorted(pk for entries in woken.values() for pk in entries)
-    list(
-        Enrollment.objects.select_for_update()
-        .filter(pk__in=ids)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
+    for ids in _chunks(sorted(pk for entries in woken.values() for pk in entries)):
+        list(
+            Enrollment.objects.select_for_update()
+            .filter(pk__in=ids)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
     for awaits, entries in woken.items():
-        # Asked once more under the lock: it may have gone on, or another event was quicker.
-        waiting = Enrollment.objects.filter(
-            pk__in=list(entries), state=EnrollmentState.ACTIVE, awaits=awaits, woken_by=None
-        )
-        if awaits == ANYTHING:
-            waiting.update(due_at=now)
-            continue
-        waiting.update(
-            due_at=now,
-            woken_by_id=Case(
-                *(When(pk=pk, then=Value(entry)) for pk, entry in entries.items()),
-                default=None,
-            ),
-        )
+        by_entry: dict[int, list[int]] = defaultdict(list)
+        for pk, entry in entries.items():
+            by_entry[entry].append(pk)
+        # Many wait for one event about a thing, or few for events of their own.
+        groups = by_entry if len(by_entry) <= _FEW else {None: list(entries)}
+        for entry_id, pks in groups.items():
+            for ids in _chunks(pks):
+                # Asked once more under the lock: it may have gone on, or another was quicker.
+                waiting = Enrollment.objects.filter(
+                    pk__in=ids, state=EnrollmentState.ACTIVE, awaits=awaits, woken_by=None
+                )
+                if awaits == ANYTHING:
+                    waiting.update(due_at=now)
+                    continue
+                woken_by: Any = entry_id or Case(
+                    *(When(pk=pk, then=Value(entries[pk])) for pk in ids), default=None
+                )
+                waiting.update(due_at=now, woken_by_id=woken_by)
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]

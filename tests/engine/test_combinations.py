@@ -1,0 +1,108 @@
+"""What two rules mean together: goals that come first, dates that change, people who are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oscar_triggers.engine import fields, intake
+from oscar_triggers.models import Enrollment, EnrollmentState, ExitReason, Message
+from oscar_triggers.shop.events import OrderPlaced
+from oscar_triggers.snapshots import Person
+
+from .conftest import SEND, wait
+
+pytestmark = pytest.mark.django_db
+
+Publish = Callable[..., Any]
+Tell = Callable[..., None]
+Tick = Callable[[datetime], Any]
+
+
+def _order(person: Person, number: str, at: datetime) -> None:
+    intake.record(OrderPlaced(number=number), person=person, occurred_at=at)
+
+
+def test_an_order_told_together_with_the_event_that_lets_someone_in_ends_it(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    publish_flow(wait("pause", "1h"), SEND, goals=["order_placed"])
+    expire(at=now)
+    _order(person, "1", now + timedelta(seconds=20))
+    tick(now + timedelta(minutes=1))
+    assert Enrollment.objects.get().exit_reason == ExitReason.GOAL
+    tick(now + timedelta(hours=2))
+    assert not Message.objects.exists()
+
+
+def test_an_order_that_was_told_before_the_older_event_that_lets_someone_in_ends_it(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    publish_flow(wait("pause", "1h"), SEND, goals=["order_placed"])
+    _order(person, "1", now + timedelta(seconds=20))
+    tick(now + timedelta(minutes=1))
+    expire(at=now)
+    tick(now + timedelta(minutes=2))
+    assert Enrollment.objects.get().exit_reason == ExitReason.GOAL
+
+
+def test_an_order_from_before_someone_came_in_ends_nothing(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    publish_flow(wait("pause", "1h"), SEND, goals=["order_placed"])
+    _order(person, "1", now - timedelta(seconds=20))
+    expire(at=now)
+    tick(now + timedelta(minutes=1))
+    assert Enrollment.objects.get().state == EnrollmentState.ACTIVE
+
+
+def _set_birthday(contact_id: int, day: date, at: datetime) -> None:
+    fields.set_field_many([contact_id], "birthday", day.isoformat(), at)
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "greeted"), [(30, False), (0, True)], ids=["last month", "this very morning"]
+)
+def test_a_birth_date_that_is_corrected_to_a_day_of_the_past_waits_for_next_year(
+    days_ago: int,
+    greeted: bool,
+    publish_flow: Publish,
+    expire: Tell,
+    agreed: int,
+    tick: Tick,
+    now: datetime,
+) -> None:
+    birthday = {"field": "birthday", "yearly": True, "at": "00:00"}
+    publish_flow({"key": "day", "kind": "wait_until_date", "options": birthday}, SEND)
+    _set_birthday(agreed, (now + timedelta(days=60)).date(), now)
+    expire(at=now)
+    tick(now)
+    later = now + timedelta(days=40)
+    _set_birthday(agreed, (later - timedelta(days=days_ago)).date(), later)
+    for seconds in range(0, 120, 30):
+        tick(later + timedelta(seconds=seconds))
+    row = Enrollment.objects.get()
+    assert Message.objects.exists() is greeted
+    assert (row.exit_reason == ExitReason.COMPLETED) is greeted
+    if not greeted:
+        assert row.due_at is not None
+        assert row.due_at > later + timedelta(days=300)
+
+
+def test_a_date_that_is_corrected_to_one_long_past_is_missed(
+    publish_flow: Publish, expire: Tell, agreed: int, tick: Tick, now: datetime
+) -> None:
+    options = {"field": "birthday"}
+    publish_flow({"key": "day", "kind": "wait_until_date", "options": options}, SEND)
+    _set_birthday(agreed, (now + timedelta(days=60)).date(), now)
+    expire(at=now)
+    tick(now)
+    later = now + timedelta(days=40)
+    _set_birthday(agreed, (later - timedelta(days=30)).date(), later)
+    for seconds in range(0, 120, 30):
+        tick(later + timedelta(seconds=seconds))
+    assert Enrollment.objects.get().exit_reason == ExitReason.MISSED
+    assert not Message.objects.exists()
