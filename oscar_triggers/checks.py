@@ -20,13 +20,14 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 
+from . import channels
 from .builtin import anymail
 from .conf import TriggersSettings, site_settings, triggers_settings
 from .content import links
 from .engine import alarms, allowances, breakers, catches, incentives, pruning, segments
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
-from .policy import caps, windows
+from .policy import caps, windows, zones
 
 TAG = "oscar_triggers"
 _SMTP = "django.core.mail.backends.smtp."
@@ -49,6 +50,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         ]
     return [
         *_addresses(general),
+        *_time_zones(general),
         *_topics(general),
         *_postal_address(general),
         *_senders(general),
@@ -77,14 +79,23 @@ def _providers(general: TriggersSettings) -> Iterator[CheckMessage]:
             check()
         except ImproperlyConfigured as error:
             yield Error(f"{error}", hint="Until then nothing leaves.", id="oscar_triggers.E059")
-    timeout = settings.EMAIL_TIMEOUT
-    if timeout and timeout >= general.lease_for.total_seconds():
-        yield Error(
-            f"EMAIL_TIMEOUT is {timeout} seconds, as long as OSCAR_TRIGGERS['LEASE_FOR'] or longer.",
-            hint="A hand-over that still runs would be taken over by another worker; "
-            "set EMAIL_TIMEOUT to 20, or a longer LEASE_FOR.",
-            id="oscar_triggers.E060",
+    named = {name for name in general.rates if not name.startswith("domain:")}
+    for name in sorted(named - set(channels.registry)):
+        yield django_checks.Warning(
+            f"OSCAR_TRIGGERS['RATES'] names {name!r}, which is no channel: it limits nothing.",
+            hint=f"Write one of {', '.join(sorted(channels.registry))}, or 'domain:gmail.com'.",
+            id="oscar_triggers.W061",
         )
+    lease = general.lease_for.total_seconds()
+    for name, timeout in _smtp_timeouts():
+        if timeout and timeout >= lease:
+            yield Error(
+                f"The timeout of {name} is {timeout} seconds, as long as "
+                "OSCAR_TRIGGERS['LEASE_FOR'] or longer.",
+                hint="A hand-over that still runs would be taken over by another worker; "
+                "set EMAIL_TIMEOUT to 20, or a longer LEASE_FOR.",
+                id="oscar_triggers.E060",
+            )
 
 
 def _segments() -> Iterator[CheckMessage]:
@@ -181,6 +192,18 @@ def _addresses(general: TriggersSettings) -> Iterator[CheckMessage]:
                 id="oscar_triggers.W003",
             )
         yield from _unsubscribe_address(label, url)
+
+
+def _time_zones(general: TriggersSettings) -> Iterator[CheckMessage]:
+    for pk, site in general.sites.items():
+        name = str(site.get("time_zone", ""))
+        if name and not zones.is_known(name):
+            yield django_checks.Warning(
+                f"OSCAR_TRIGGERS SITES[{pk}]['time_zone'] is {name!r}, which is no time zone: "
+                "TIME_ZONE is used.",
+                hint="Write it as in 'Europe/London'.",
+                id="oscar_triggers.W009",
+            )
 
 
 def _unsubscribe_address(label: str, url: str) -> Iterator[CheckMessage]:

@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 PROMOTIONAL = "promotional"
@@ -94,7 +95,7 @@ class TriggersSettings:
     #: Which installation this is: "production", "staging". A database that says otherwise came
     #: from elsewhere, and nothing is sent until `triggers_adopt`.
     environment: str = ""
-    #: Which host this is, where one environment has several shops; empty: not compared.
+    #: Which host this is, where one environment has several shops.
     host: str = ""
     #: False stops all sending before the next hand-over.
     sending: bool = True
@@ -162,32 +163,116 @@ class TriggersSettings:
 
 
 _NUMBERS_OF_AT_LEAST_ONE = ("batch_size", "hand_over_group", "max_crashes", "breaker_failures")
+_YES_OR_NO = ("soft_opt_in", "sending", "track_clicks", "prepare_statements")
+_DURATIONS = ("tick_every", "sweep_every", "lease_for", "restore_link_valid", "basket_max_age")
+_TEXTS = ("shop_name", "postal_address", "point_key", "phone_region", "health_token")
+_DICTIONARIES = ("senders", "sites", "topics", "quiet_hours", "frequency_caps", "segments", "rates",
+                 "utm", "alarms", "retention")  # fmt: skip
+_REGION = re.compile(r"(?:[A-Za-z]{2})?\Z")
 
 
 def _load() -> TriggersSettings:
     raw = getattr(django_settings, "OSCAR_TRIGGERS", {})
+    if not isinstance(raw, Mapping):
+        raise ImproperlyConfigured(f"OSCAR_TRIGGERS is {raw!r}; write a dictionary.")
     known = {f.name.upper(): f.name for f in fields(TriggersSettings)}
-    unknown = sorted(set(raw) - set(known))
+    unknown = sorted(set(map(str, raw)) - set(known))
     if unknown:
         raise ImproperlyConfigured(
             f"OSCAR_TRIGGERS has unknown keys: {', '.join(unknown)}. "
             f"Known keys: {', '.join(sorted(known))}."
         )
     loaded = TriggersSettings(**{known[key]: value for key, value in raw.items()})
+    _check_kinds(loaded)
+    _check_addresses(loaded)
+    _check_safety(loaded)
+    _check_returns(loaded)
+    return loaded
+
+
+def _check_kinds(loaded: TriggersSettings) -> None:
+    """Refuse values of another kind: text from the environment is neither a number nor False."""
     for name in _NUMBERS_OF_AT_LEAST_ONE:
-        if getattr(loaded, name) < 1:
-            raise ImproperlyConfigured(f"OSCAR_TRIGGERS[{name.upper()!r}] must be 1 or more.")
-    for label, url in [("BASE_URL", loaded.base_url)] + [
-        (f"SITES[{pk}]['base_url']", site.get("base_url", "")) for pk, site in loaded.sites.items()
-    ]:
-        if url and (urlsplit(url).scheme not in ("http", "https") or url.endswith("/")):
+        number: Any = getattr(loaded, name)
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            _refuse(name.upper(), number, "a whole number; it must be 1 or more")
+    for name in _YES_OR_NO:
+        if not isinstance(getattr(loaded, name), bool):
+            wanted = "True or False (text from the environment is neither)"
+            _refuse(name.upper(), getattr(loaded, name), wanted)
+    for name in _DURATIONS:
+        if not _is_duration(getattr(loaded, name)):
+            _refuse(name.upper(), getattr(loaded, name), "a timedelta above zero")
+    pauses: Any = loaded.retry_after
+    if not isinstance(pauses, list | tuple) or not all(map(_is_duration, pauses)):
+        _refuse("RETRY_AFTER", pauses, "a list of timedeltas, as in [timedelta(minutes=1)]")
+    for name in _TEXTS:
+        if not isinstance(getattr(loaded, name), str | Promise):
+            _refuse(name.upper(), getattr(loaded, name), "text")
+    if not _REGION.match(str(loaded.phone_region)):
+        _refuse("PHONE_REGION", loaded.phone_region, "two letters, as in 'GB', or ''")
+    for name in _DICTIONARIES:
+        if not isinstance(getattr(loaded, name), Mapping):
+            _refuse(name.upper(), getattr(loaded, name), "a dictionary")
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, timedelta) and value > timedelta()
+
+
+def _check_addresses(loaded: TriggersSettings) -> None:
+    """Refuse addresses and senders that letters could not begin with."""
+    places: dict[str, Any] = {"BASE_URL": loaded.base_url}
+    _check_senders("SENDERS", loaded.senders)
+    for pk, site in loaded.sites.items():
+        label = f"SITES[{pk!r}]"
+        if not isinstance(pk, int):
+            _refuse("SITES", pk, "the site's number as its key, as in {1: {…}}")
+        if not isinstance(site, Mapping) or set(site) - _SITE_KEYS:
+            raise ImproperlyConfigured(
+                f"OSCAR_TRIGGERS {label} is {site!r}; write a dictionary of "
+                f"{', '.join(sorted(_SITE_KEYS))}."
+            )
+        places[f"{label}['base_url']"] = site.get("base_url", "")
+        _check_senders(f"{label}['senders']", site.get("senders", {}))
+    for label, url in places.items():
+        if url and not _is_base(url):
             raise ImproperlyConfigured(
                 f"OSCAR_TRIGGERS {label} is {url!r}; "
                 "write scheme and host without a trailing slash, as in 'https://shop.example'."
             )
-    _check_safety(loaded)
-    _check_returns(loaded)
-    return loaded
+
+
+_SITE_KEYS = {"base_url", "shop_name", "postal_address", "senders", "time_zone"}
+_SENDER_KEYS = {"from_email", "reply_to"}
+
+
+def _is_base(url: Any) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and url == f"{parts.scheme}://{parts.netloc}"
+            and not re.search(r"\s|@", url)
+        )
+    except (TypeError, ValueError, AttributeError):
+        return False
+
+
+def _check_senders(label: str, senders: Any) -> None:
+    is_right = isinstance(senders, Mapping) and all(
+        stream in (PROMOTIONAL, TRANSACTIONAL)
+        and isinstance(sender, Mapping)
+        and not set(sender) - _SENDER_KEYS
+        and all(isinstance(text, str | Promise) for text in sender.values())
+        for stream, sender in senders.items()
+    )
+    if not is_right:
+        raise ImproperlyConfigured(
+            f"OSCAR_TRIGGERS {label} is {senders!r}; write "
+            "{'promotional': {'from_email': …, 'reply_to': …}, 'transactional': {…}}."
+        )
 
 
 def _check_safety(loaded: TriggersSettings) -> None:
@@ -198,9 +283,6 @@ def _check_safety(loaded: TriggersSettings) -> None:
     only_to: Any = loaded.only_to
     if isinstance(only_to, str) or not all(isinstance(one, str) and one.strip() for one in only_to):
         _refuse("ONLY_TO", only_to, "a list of addresses, numbers and domains; [] is everybody")
-    sending: Any = loaded.sending
-    if not isinstance(sending, bool):
-        _refuse("SENDING", sending, "True or False (text from the environment is neither)")
     limit: Any = loaded.blast_limit
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         _refuse("BLAST_LIMIT", limit, "a whole number of messages, or None for any number")
@@ -208,9 +290,6 @@ def _check_safety(loaded: TriggersSettings) -> None:
         value: Any = getattr(loaded, name)
         if not isinstance(value, str) or len(value) > longest:
             _refuse(name.upper(), value, f"text of at most {longest} characters")
-    for name in ("alarms", "retention"):
-        if not isinstance(getattr(loaded, name), Mapping):
-            _refuse(name.upper(), getattr(loaded, name), "a dictionary")
 
 
 _UTM_WORD = re.compile(r"\{[^{}]*\}")
@@ -235,9 +314,6 @@ def _check_returns(loaded: TriggersSettings) -> None:
         fits = False
     if not fits:
         _refuse("SOFT_BOUNCES", soft, "(how many, over how long), as in (5, timedelta(days=7))")
-    track: Any = loaded.track_clicks
-    if not isinstance(track, bool):
-        _refuse("TRACK_CLICKS", track, "True or False")
 
 
 def _refuse(name: str, value: object, wanted: str) -> None:

@@ -37,6 +37,11 @@ def zone_of(time_zone: str, phones: Sequence[str], site_id: int | None) -> ZoneI
     return zones_of(time_zone, phones, site_id)[0]
 
 
+def is_known(name: str) -> bool:
+    """Say whether a name is that of a time zone."""
+    return _zone(name) is not None
+
+
 def _known(names: Sequence[str]) -> tuple[ZoneInfo, ...]:
     return tuple(zone for name in names if (zone := _zone(name)) is not None)
 

@@ -80,6 +80,25 @@ def test_the_checks_never_ask_the_database(db: None) -> None:
         ({"SENDERS": {"promotional": {"from_email": "webmaster@localhost"}}}, "W008"),
         ({"BASE_URL": "https://shop.example/"}, "E001"),
         ({"NO_SUCH_KEY": 1}, "E001"),
+        ({"BASE_URL": "https://shop.example/path"}, "E001"),
+        ({"BASE_URL": "https:///x"}, "E001"),
+        ({"BASE_URL": 5}, "E001"),
+        ({"SOFT_OPT_IN": "False"}, "E001"),
+        ({"PREPARE_STATEMENTS": "no"}, "E001"),
+        ({"TICK_EVERY": 5}, "E001"),
+        ({"LEASE_FOR": timedelta(0)}, "E001"),
+        ({"BATCH_SIZE": "100"}, "E001"),
+        ({"BATCH_SIZE": True}, "E001"),
+        ({"RETRY_AFTER": (60,)}, "E001"),
+        ({"HEALTH_TOKEN": None}, "E001"),
+        ({"PHONE_REGION": "+49"}, "E001"),
+        ({"RATES": "20/s"}, "E001"),
+        ({"RATES": {"emial": "20/s"}}, "W061"),
+        ({"SENDERS": {"promo": {"from_email": "a@shop.example"}}}, "E001"),
+        ({"SENDERS": {"promotional": "a@shop.example"}}, "E001"),
+        ({"SITES": {"1": {"base_url": "https://shop.example"}}}, "E001"),
+        ({"SITES": {1: {"name": "Second"}}}, "E001"),
+        ({"SITES": {1: {"time_zone": "Europe/Berlni"}}}, "W009"),
         ({"SITES": {2: {"base_url": "http://second.example"}}}, "W003"),
     ],
 )
@@ -100,6 +119,20 @@ def test_a_mail_server_without_a_timeout_is_named(settings: Any, use: Callable[.
     assert found() == {"W010"}
     use(settings, SMTP, host="127.0.0.1", timeout=20)
     assert found() == set()
+
+
+@pytest.mark.parametrize("value", [None, [], "production"])
+def test_settings_that_are_no_dictionary_are_named(value: Any) -> None:
+    assert "E001" in found(OSCAR_TRIGGERS=value)
+
+
+@pytest.mark.filterwarnings("ignore:The EMAIL_::pytest_django")
+@pytest.mark.parametrize("use", [use_backend, use_email_settings])
+def test_a_mail_server_that_is_waited_for_longer_than_a_lease_is_named(
+    settings: Any, use: Callable[..., None]
+) -> None:
+    use(settings, SMTP, host="127.0.0.1", timeout=90)
+    assert found() == {"E060"}
 
 
 def test_our_mail_backend_has_a_timeout_of_its_own(settings: Any) -> None:
