@@ -153,7 +153,7 @@ def test_counting_costs_the_same_for_many_letters(say: Setter, now: datetime) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_several_workers_together_keep_to_the_limit(say: Setter, now: datetime) -> None:
-    say(BLAST_LIMIT=13, BATCH_SIZE=4, TICK_EVERY=timedelta(0))
+    say(BLAST_LIMIT=13, BATCH_SIZE=4, TICK_EVERY=timedelta(microseconds=1))
     _cards(40, now)
     moment = now + timedelta(seconds=1)
     begin = threading.Barrier(3)
