@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from ..models import (
     EnrollmentState,
     ExitReason,
     Message,
+    MessageItem,
     MessageState,
 )
 from ..models.sql import database_for
@@ -195,14 +196,58 @@ def exit_each(leaving: Mapping[int, Leaving], now: datetime, *, cancel: bool = T
         )
     if cancel:
         # Also for those that went through before: their last letter may still be waiting.
+        last = _last_letters(set(leaving) - {row.pk for row in rows})
         by_reason: dict[str, list[int]] = defaultdict(list)
         for pk, one in leaving.items():
             by_reason[one.reason].append(pk)
         for reason, ids in by_reason.items():
             cancel_messages(ids, reason, now)
+        _note_cancelled(last, leaving, now)
     for reason, group in _by_reason(rows, leaving).items():
         tell_ended(group, reason)
     return len(rows)
+
+
+def _last_letters(ended_before: Collection[int]) -> list[MessageItem]:
+    """Return what speaks for these in messages that still wait."""
+    if not ended_before:
+        return []
+    return list(
+        MessageItem.objects.filter(
+            enrollment_id__in=ended_before, message__state=MessageState.PLANNED
+        )
+        .select_related("enrollment")
+        .order_by("pk")
+    )
+
+
+def _note_cancelled(
+    items: Sequence[MessageItem], leaving: Mapping[int, Leaving], now: datetime
+) -> None:
+    """Say why the last letters of those who went through before are not sent, or not for them."""
+    if not items:
+        return
+    wait_on = set(
+        MessageItem.objects.filter(
+            pk__in=[item.pk for item in items], message__state=MessageState.PLANNED
+        ).values_list("pk", flat=True)
+    )
+    note_many(
+        [
+            Note(
+                rule=leaving[item.enrollment_id].rule or "exit",
+                verdict="cancelled",
+                reason=leaving[item.enrollment_id].reason,
+                compared=leaving[item.enrollment_id].compared,
+                message_id=item.message_id,
+                enrollment_id=item.enrollment_id,
+                flow_id=item.enrollment.flow_id,
+            )
+            for item in items
+            if item.pk not in wait_on
+        ],
+        now,
+    )
 
 
 def _by_reason(

@@ -22,11 +22,18 @@ from ..models import (
     ExitReason,
     JournalEntry,
     Message,
+    MessageItem,
+    MessageState,
     VoucherGrant,
 )
 from ..models.sql import database_for
 from . import enrollments
 
+#: Ends that hold for the episode, whichever contact it was.
+_DECIDED = (ExitReason.GOAL, ExitReason.CANCELLED)
+#: Ends after which nobody begins the same episode again, where they were written to.
+_WENT_THROUGH = (ExitReason.COMPLETED, ExitReason.MOVED, ExitReason.MISSED)
+_TOLD = (MessageState.PLANNED, MessageState.SENT, MessageState.UNKNOWN)
 _FILLED = ("first_name", "last_name", "language", "time_zone", "site_id")
 _EPISODE_KEY_LENGTH = 120
 
@@ -157,6 +164,14 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
                 continue
             same = other.episode_key == furthest.episode_key
             ended[ExitReason.JOINED if same else ExitReason.SUPERSEDED].append(other.pk)
+    over = {(row.flow_id, row.episode_key) for row in _who_had_it([*mine, *theirs])}
+    gone = {pk for ids in ended.values() for pk in ids}
+    ended[ExitReason.JOINED] += [
+        row.pk
+        for several in running.values()
+        for row in several
+        if (row.flow_id, row.episode_key) in over and row.pk not in gone
+    ]
     for reason, ids in ended.items():
         enrollments.exit_many(
             ids, reason, now, rule="join", compared={"joined": loser.pk, "into": winner.pk}
@@ -167,10 +182,26 @@ def _move_enrollments(winner: Contact, loser: Contact, now: datetime) -> None:
         twin = by_episode.get((enrollment.flow_id, enrollment.episode_key))
         if twin is not None:
             # One contact has an episode once: the one that is over gets a name of its own.
-            over = twin if twin.pk in gone else enrollment
-            key = f"{over.episode_key[: _EPISODE_KEY_LENGTH - 22]}~{over.pk}"
-            Enrollment.objects.filter(pk=over.pk).update(episode_key=key)
+            renamed = twin if twin.pk in gone else enrollment
+            key = f"{renamed.episode_key[: _EPISODE_KEY_LENGTH - 22]}~{renamed.pk}"
+            Enrollment.objects.filter(pk=renamed.pk).update(episode_key=key)
         Enrollment.objects.filter(pk=enrollment.pk).update(contact=winner)
+
+
+def _who_had_it(rows: Iterable[Enrollment]) -> list[Enrollment]:
+    """Return those through which the person had an episode already, or was kept from it."""
+    over = [row for row in rows if row.state == EnrollmentState.ENDED and not row.is_shadow]
+    written_to = set(
+        MessageItem.objects.filter(
+            enrollment__in=[row.pk for row in over], message__state__in=_TOLD
+        ).values_list("enrollment_id", flat=True)
+    )
+    return [
+        row
+        for row in over
+        if row.exit_reason in _DECIDED
+        or (row.exit_reason in _WENT_THROUGH and row.pk in written_to)
+    ]
 
 
 def _one_thing(enrollment: Enrollment) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from ..models import Enrollment, ExitReason
 from ..models.bulk import update_each
 from ..snapshots import Subject
 from ..steps import Advance, Exit, Jump, Outcome, Step, StepVisit, WaitUntil, Woken
-from . import enrollments, jumping, plans, splitting
+from . import enrollments, incentives, jumping, plans, splitting
 from .decisions import Note, note_many
 from .enrollments import Leaving
 
@@ -66,6 +66,9 @@ def walk(rows: list[Enrollment], now: datetime) -> None:
         enrollments.exit_each({**done.finished, **done.missed}, now, cancel=False)
         note_many(done.notes, now)
         jumping.leap_many(done.jumps, now)
+        # Of a voucher that none of these letters told, and none will tell now, nobody knows.
+        gone = [*done.finished, *done.missed, *(leap.row.pk for leap in done.jumps)]
+        incentives.revoke_untold(gone, now)
         resting += done.resting
         moving = done.moving
     for row in moving:

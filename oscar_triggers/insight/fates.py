@@ -114,7 +114,9 @@ class Fates:
             if (one := self.exits.get(item.enrollment_id)) and one.reason == message.reason
         ]
         if own:
-            return why(message.reason, own[-1].compared), own[-1].compared
+            last = own[-1]
+            is_end = last.verdict == "cancelled"
+            return exit_words(last) if is_end else why(last.reason, last.compared), last.compared
         if ends:
             return exit_words(ends[-1]), ends[-1].compared
         return why(message.reason, {}), {}

@@ -7,9 +7,21 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
+from oscar.core.loading import get_model
 
-from oscar_triggers.engine import fields, intake
-from oscar_triggers.models import Enrollment, EnrollmentState, ExitReason, Message
+from oscar_triggers.engine import contacts, fields, intake
+from oscar_triggers.insight.explain import explain
+from oscar_triggers.models import (
+    Assignment,
+    Decision,
+    Enrollment,
+    EnrollmentState,
+    ExitReason,
+    Flow,
+    Message,
+    VoucherGrant,
+)
 from oscar_triggers.shop.events import OrderPlaced
 from oscar_triggers.snapshots import Person
 
@@ -106,3 +118,79 @@ def test_a_date_that_is_corrected_to_one_long_past_is_missed(
         tick(later + timedelta(seconds=seconds))
     assert Enrollment.objects.get().exit_reason == ExitReason.MISSED
     assert not Message.objects.exists()
+
+
+VOUCHER = {
+    "key": "gift",
+    "kind": "voucher",
+    "options": {"voucher": {"percent": 10, "valid": "2d"}},
+}
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["in the holdout", "no letter"])
+def test_a_voucher_of_which_nobody_was_told_is_taken_back_at_the_flows_end(
+    held: bool, publish_flow: Publish, expire: Tell, agreed: int, tick: Tick, now: datetime
+) -> None:
+    if held:
+        publish_flow(VOUCHER, SEND, wait("after", "1h"), holdout=50)
+        Assignment.objects.create(
+            flow=Flow.objects.get(), contact_id=agreed, name="holdout", arm="held", assigned_at=now
+        )
+    else:
+        publish_flow(VOUCHER, wait("after", "1h"))
+    expire(at=now)
+    tick(now)
+    vouchers = get_model("voucher", "Voucher").objects
+    assert vouchers.count() == 1
+    for hours in range(1, 4):
+        tick(now + timedelta(hours=hours))
+    assert Enrollment.objects.get().exit_reason == ExitReason.COMPLETED
+    assert vouchers.count() == 0
+    assert VoucherGrant.objects.get().revoked_at is not None
+
+
+def test_who_was_joined_does_not_begin_again_what_the_other_contact_went_through(
+    publish_flow: Publish, expire: Tell, agreed: int, tick: Tick, now: datetime
+) -> None:
+    publish_flow(wait("first", "1h"), SEND)
+    expire(at=now)
+    tick(now)
+    for hours in range(1, 4):
+        tick(now + timedelta(hours=hours))
+    later = now + timedelta(hours=5)
+    bob = Person(email="bob@example.com", language="en")
+    expire(who=bob, at=later)
+    tick(later)
+    [other] = contacts.resolve_many([(bob, None)], later)
+    assert other is not None
+    contacts.join(agreed, other, later)
+    ends = sorted(Enrollment.objects.values_list("exit_reason", flat=True))
+    assert ends == [ExitReason.COMPLETED, ExitReason.JOINED]
+    tick(later + timedelta(hours=2))
+    assert len(mail.outbox) == 1
+
+
+def test_a_letter_that_waits_for_the_morning_is_not_sent_after_an_order_and_says_why(
+    publish_flow: Publish,
+    expire: Tell,
+    person: Person,
+    agreed: int,
+    tick: Tick,
+    now: datetime,
+    settings: Any,
+) -> None:
+    night = tuple(f"{now + timedelta(hours=hours):%H:%M}" for hours in (-1, 8))
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "QUIET_HOURS": {"*": night}}
+    settings.TIME_ZONE = "UTC"
+    publish_flow(SEND, goals=["order_placed"])
+    expire(at=now)
+    tick(now)
+    assert Enrollment.objects.get().exit_reason == ExitReason.COMPLETED
+    _order(person, "100017", now + timedelta(minutes=20))
+    for hours in range(1, 12):
+        tick(now + timedelta(hours=hours))
+    assert not mail.outbox
+    verdict = Decision.objects.get(verdict="cancelled")
+    assert verdict.reason == "goal"
+    assert verdict.compared["event"] == "order_placed"
+    assert "An order was placed" in str(explain(agreed, "gift-cards", now=now))
