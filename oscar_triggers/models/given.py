@@ -105,9 +105,6 @@ class GivenUpdate:
     ) -> set[int]:
         """Have a trip do it as its last statement; return the keys of the rows it changed."""
         sql, params = self.statement(rows, values, unless=unless)
-        if connections[self._alias].vendor == "postgresql":
-            # Of this transaction only: behind PgBouncer, the session belongs to others.
-            sql += " AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL"
         return {row[0] for row in trip.last(sql + self._returning, params)}
 
 
