@@ -258,7 +258,7 @@ def test_a_batch_goes_over_one_connection(server: Server) -> None:
     [
         ("550 5.1.1 <bert@mail.example> does not exist", Outcome.REFUSED, True),
         ("550 5.7.1 bert@mail.example blocked by policy", Outcome.REFUSED, False),
-        ("550 no such user", Outcome.REFUSED, False),
+        ("550 no such user", Outcome.REFUSED, True),
         ("451 4.7.1 greylisted", Outcome.FAILED, False),
     ],
 )

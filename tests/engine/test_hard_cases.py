@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from oscar_triggers import channels, conditions, events, signals, steps
-from oscar_triggers.channels import Outcome, Receipt
+from oscar_triggers.channels import Channel, Outcome, Receipt
 from oscar_triggers.conditions import Condition
 from oscar_triggers.definitions import read_flow_file
 from oscar_triggers.engine import (
@@ -402,7 +402,7 @@ def test_a_letter_under_way_when_its_flow_ended_is_not_tried_again(
     advancing.advance(now)
     enrollment = Enrollment.objects.get()
 
-    class Meanwhile:
+    class Meanwhile(Channel):
         """A mail server that is down, while staff let everybody out."""
 
         def send_many(self, parcels: Any) -> list[Receipt]:
@@ -429,7 +429,7 @@ def test_a_letter_under_way_when_its_flow_ended_is_not_tried_again(
     assert Message.objects.get().state == MessageState.CANCELLED
 
 
-class _NoReceipts:
+class _NoReceipts(Channel):
     """A channel that forgets what it promised."""
 
     @classmethod
