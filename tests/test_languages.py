@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -39,6 +40,13 @@ CYRILLIC = re.compile("[А-Яа-яЁё]")
 PLACES = re.compile(r"%(?:\((?P<name>\w+)\))?[-+ #0]*\d*(?:\.\d+)?(?P<kind>[diouxXeEfFgGcrsa%])")
 
 catalogs = pytest.mark.parametrize(("package", "language"), CATALOGS)
+
+
+@pytest.fixture(autouse=True)
+def back_to_the_shops_language() -> Iterator[None]:
+    """Let no page's language outlive its test: Django's client leaves the last one active."""
+    yield
+    translation.deactivate()
 
 
 def po_path(package: str, language: str) -> Path:

@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 
 from oscar_triggers import channels, conditions, events
 from oscar_triggers.conf import triggers_settings
+from oscar_triggers.insight.words import VERDICTS, name_of
 from oscar_triggers.models import (
     ConsentAction,
     ConsentBasis,
@@ -25,7 +26,7 @@ from oscar_triggers.models import (
 )
 
 from .outline import duration_in_words
-from .words import ABOUT, NAMES, REASONS, RULES, VERDICTS
+from .words import ABOUT, REASONS, RULES
 
 #: UUIDs, and the short hashes of the editor's blocks.
 _RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -167,7 +168,7 @@ def _together(value: Mapping[str, Any]) -> str:
 
 
 def _name(name: str) -> str:
-    return str(NAMES.get(name) or name.replace("_", " "))
+    return name_of(name)
 
 
 def _choices_of(kind: str, name: str) -> dict[Any, Any]:

@@ -27,6 +27,7 @@ from ..models import (
 from .fates import Fates
 from .lines import Line, about_words, event_words, exit_words
 from .telling import INFO, NOT_SENT, WAITING, clock, values_in_words, why
+from .words import verdict_of
 
 _MOST_EVENTS = 50
 
@@ -215,7 +216,7 @@ class _Story:
             values = values_in_words(compared)
             text = pgettext("triggers", "At “%(step)s” they went “%(way)s”%(values)s.") % {
                 "step": one.rule,
-                "way": one.verdict,
+                "way": verdict_of(one.verdict),
                 "values": f" ({values})" if values else "",
             }
         yield Line(moment=one.decided_at, text=text, tone=tone)

@@ -11,6 +11,7 @@ from .. import events
 from ..exceptions import UnknownKind
 from ..models import Decision, ExitReason
 from .telling import INFO, clock, why
+from .words import about_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +54,5 @@ def about_words(about_type: str, about_id: str) -> str:
 
 def about_text(about: str) -> str:
     """Say what something was about, from its "order:100017"."""
-    return f" ({about.replace(':', ' ', 1)})" if about else ""
+    about_type, _colon, about_id = about.partition(":")
+    return f" ({about_of(about_type, about_id)})" if about else ""

@@ -17,6 +17,7 @@ from .. import conditions
 from ..exceptions import UnknownKind
 from ..kinds import parse_duration
 from ..models import ConsentBasis, ExitReason, SuppressionReason
+from .words import name_of
 
 SENT = "sent"
 NOT_SENT = "not_sent"
@@ -43,7 +44,7 @@ _WHY: dict[str, Any] = {
     "broken_condition": pgettext_lazy(
         "triggers", "a condition could not be checked: {condition}, {error}"
     ),
-    "broken_step": pgettext_lazy("triggers", "the step {step} is broken: {error}"),
+    "broken_step": pgettext_lazy("triggers", "the step “{step}” is broken: {error}"),
     "broken_guard": pgettext_lazy("triggers", "a last check could not be made: {error}"),
     "no_point": pgettext_lazy("triggers", "they cannot be reached on the channel {channel}"),
     "suppressed": pgettext_lazy("triggers", "their address is blocked: {suppression}"),
@@ -81,7 +82,7 @@ _WHY: dict[str, Any] = {
     "too_late": pgettext_lazy("triggers", "it was due at {due_at} and of no use any more at {now}"),
     "missed": pgettext_lazy(
         "triggers",
-        "the step {step} was due at {due_at}, and the flow allows a lateness of {max_lateness}",
+        "the step “{step}” was due at {due_at}, and the flow allows a lateness of {max_lateness}",
     ),
     "condition": pgettext_lazy("triggers", "a condition did not hold any more"),
     "order_placed": pgettext_lazy("triggers", "they ordered (order {order}) at {placed_at}"),
@@ -114,6 +115,13 @@ _WHY: dict[str, Any] = {
     "cancelled": pgettext_lazy("triggers", "staff cancelled it"),
     "erased": pgettext_lazy("triggers", "they asked to be forgotten"),
     "no_enrollment": pgettext_lazy("triggers", "nobody is owed it any more"),
+    "taken_before": pgettext_lazy("triggers", "they took this step in the version before"),
+    "only_to": pgettext_lazy("triggers", "this installation may not write to this address"),
+    "no_redirect": pgettext_lazy(
+        "triggers", "no address is set for redirected messages of this channel"
+    ),
+    "not_arrived": pgettext_lazy("triggers", "it did not arrive, as the provider or staff said"),
+    "dropped": pgettext_lazy("triggers", "staff decided not to send it again"),
     "restored": pgettext_lazy(
         "triggers", "the database was restored, and it may have been sent before"
     ),
@@ -154,7 +162,7 @@ def _condition(kind: str) -> str:
 def values_in_words(compared: Mapping[str, Any]) -> str:
     """List compared values; trees of conditions with their parts in brackets."""
     said = "; ".join(
-        f"{key.replace('_', ' ')}: {word(value)}"
+        f"{name_of(key)}: {word(value)}"
         for key, value in compared.items()
         if value not in (None, "", [], {})
     )
