@@ -25,7 +25,16 @@ from ..content.letters import kept
 from ..content.values import from_json
 from ..events import Event
 from ..kinds import clean_text
-from ..models import Contact, Dispatch, Hit, HitClass, JournalEntry, Message, MessageState
+from ..models import (
+    Contact,
+    Dispatch,
+    DispatchState,
+    Hit,
+    HitClass,
+    JournalEntry,
+    Message,
+    MessageState,
+)
 from ..models.sql import database_for
 from ..snapshots import About, Person
 from . import faults, intake, resolving, tagging
@@ -210,7 +219,8 @@ def _write_down(message: Message, link_no: int, request: Request, came_through: 
     )
     if message.state == MessageState.UNKNOWN:
         # Nobody knows the address of the link but who got the letter.
-        for dispatch_id in message.dispatches.values_list("pk", flat=True):
+        doubts = message.dispatches.filter(state=DispatchState.UNKNOWN)
+        for dispatch_id in doubts.values_list("pk", flat=True):
             resolving.mark_arrived(dispatch_id, request.at)
     # Written before it looks around: of two requests at once, the second sees the first.
     if not _find_machines(message, request.at) and guess is HitClass.HUMAN:

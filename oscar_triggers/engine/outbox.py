@@ -235,21 +235,22 @@ def recover(now: datetime) -> int:
 
 def _take_over(row: Dispatch, now: datetime) -> None:
     parties = settling.parties_of(row)
-    if row.crashes + 1 >= triggers_settings().max_crashes:
-        settling.settle(
-            parties, DispatchState.DEAD, now, reason="crashed", detail="Its workers died."
-        )
-    elif row.state == DispatchState.LEASED:
-        settling.requeue(row.pk, now)
-    elif row.message.options.get("on_doubt") == "resend":
-        Dispatch.objects.filter(pk=row.pk).update(
-            state=DispatchState.RETRY, due_at=now, lease_owner="", leased_until=None
-        )
-    else:
+    if row.state == DispatchState.SENDING and row.message.options.get("on_doubt") != "resend":
+        # Also at the last try: what may have arrived must not be listed as failed.
         settling.settle(
             parties,
             DispatchState.UNKNOWN,
             now,
             reason="worker_died",
             detail="The worker died while it handed the message over.",
+        )
+    elif row.crashes + 1 >= triggers_settings().max_crashes:
+        settling.settle(
+            parties, DispatchState.DEAD, now, reason="crashed", detail="Its workers died."
+        )
+    elif row.state == DispatchState.LEASED:
+        settling.requeue(row.pk, now)
+    else:
+        Dispatch.objects.filter(pk=row.pk).update(
+            state=DispatchState.RETRY, due_at=now, lease_owner="", leased_until=None
         )

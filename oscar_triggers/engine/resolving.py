@@ -109,7 +109,7 @@ def except_restored(rows: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
 def mark_arrived(
     dispatch_id: int, now: datetime, *, by: Any = None, rule: str = PROVIDER
 ) -> Answer:
-    """Write down that a message of which nobody could tell did arrive.
+    """Write down that a message of which nobody could tell, or that seemed to fail, did arrive.
 
     One that waits to be sent again because of that doubt is not sent again.
     """
@@ -119,7 +119,7 @@ def mark_arrived(
         now,
         by=by,
         rule=rule,
-        states=(DispatchState.UNKNOWN, DispatchState.RETRY),
+        states=(DispatchState.UNKNOWN, DispatchState.RETRY, DispatchState.DEAD),
     )
 
 

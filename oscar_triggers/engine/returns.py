@@ -44,6 +44,8 @@ RANK: dict[str, int] = {
 }
 #: It did not reach the mailbox, whatever was said before.
 _NOT_DELIVERED = frozenset({Feedback.BOUNCED, Feedback.REJECTED, Feedback.FAILED})
+#: It is in the mailbox.
+_ARRIVED = frozenset({Feedback.DELIVERED, Feedback.OPENED, Feedback.CLICKED})
 #: The provider itself sent nothing.
 _NOT_SENT = frozenset({Feedback.REJECTED, Feedback.FAILED})
 #: Words of Anymail's that only say that the provider has it.
@@ -221,15 +223,19 @@ def _reason_of(event: ProviderEvent) -> str:
 
 
 def _resolve(reports: Sequence[_Report], now: datetime) -> None:
-    """Settle what nobody could tell about: the provider can."""
+    """Settle what nobody could tell about: the provider can.
+
+    Also what counts as failed because workers died or tries ran out: one of them did arrive.
+    """
     for report in reports:
         dispatch = report.dispatch
-        if dispatch is None or dispatch.state not in (DispatchState.UNKNOWN, DispatchState.RETRY):
+        if dispatch is None:
             continue
+        in_doubt = dispatch.state in (DispatchState.UNKNOWN, DispatchState.RETRY)
         if report.event.kind in _NOT_SENT:
             if dispatch.state == DispatchState.UNKNOWN:
                 resolving.mark_failed(dispatch.pk, now)
-        else:
+        elif in_doubt or (dispatch.state == DispatchState.DEAD and report.event.kind in _ARRIVED):
             resolving.mark_arrived(dispatch.pk, now)
 
 

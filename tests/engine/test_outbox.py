@@ -279,6 +279,16 @@ def test_a_hand_over_that_nobody_can_tell_is_held_and_shown(
     assert row.due_at == later
 
 
+def test_what_may_have_arrived_is_in_doubt_also_at_the_last_crash(
+    planned: Message, later: datetime
+) -> None:
+    _died_sending(later)
+    Dispatch.objects.update(crashes=2)
+    outbox.recover(later)
+    planned.refresh_from_db()
+    assert (planned.state, planned.reason) == (MessageState.UNKNOWN, "worker_died")
+
+
 def test_a_flow_may_choose_to_send_again_when_in_doubt(planned: Message, later: datetime) -> None:
     Message.objects.update(options={"on_doubt": "resend"})
     _died_sending(later)

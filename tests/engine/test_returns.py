@@ -360,6 +360,19 @@ def test_what_did_arrive_is_not_sent_again(sent: Dispatch) -> None:
     assert sent.state == "sent"
 
 
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [("delivered", "sent"), ("opened", "sent"), ("deferred", "dead"), ("bounced", "dead")],
+)
+def test_what_seemed_to_fail_and_arrived_is_sent(sent: Dispatch, kind: str, state: str) -> None:
+    """Its worker died three times; staff must not be offered to send it again."""
+    Dispatch.objects.update(state=DispatchState.DEAD, reason="crashed")
+    Message.objects.update(state="dead", reason="crashed")
+    tell(sent, kind)
+    sent.refresh_from_db()
+    assert sent.state == Message.objects.get().state == state
+
+
 def test_what_a_provider_calls_a_click_steers_nothing(sent: Dispatch) -> None:
     tell(sent, "clicked", click_url="https://shop.example/")
     assert told(sent)[0] == "clicked"
