@@ -26,7 +26,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.functional import Promise
 
-from oscar_triggers.models import Contact
+from oscar_triggers.insight import telling
+from oscar_triggers.models import Contact, Conversion, MessageState
 from tests.policy.rows import NOW, enroll, plan_message
 from tests.policy.rows import make_flow as make_live_flow
 from tests.services import demand
@@ -38,6 +39,9 @@ OF_WAGTAIL = {"Home"}
 CYRILLIC = re.compile("[А-Яа-яЁё]")
 #: Named and positional places of Python's % formatting.
 PLACES = re.compile(r"%(?:\((?P<name>\w+)\))?[-+ #0]*\d*(?:\.\d+)?(?P<kind>[diouxXeEfFgGcrsa%])")
+#: Places of str.format, which are no merge tags.
+BRACES = re.compile(r"(?<!\{)\{\w+\}(?!\})")
+LATIN = re.compile("[A-Za-z]{3,}")
 
 catalogs = pytest.mark.parametrize(("package", "language"), CATALOGS)
 
@@ -72,7 +76,8 @@ def forms(value: Any) -> tuple[str, ...]:
 
 def places(text: str) -> set[str]:
     """Return what is filled into a text, by name and kind."""
-    return {match[0] for match in PLACES.finditer(text) if match["name"]}
+    named = {match[0] for match in PLACES.finditer(text) if match["name"]}
+    return named | set(BRACES.findall(text))
 
 
 def by_english(message: Message) -> tuple[str, str, tuple[str, ...]]:
@@ -334,6 +339,57 @@ def test_what_keeps_a_flow_from_being_published_is_said_in_russian(russian: Clie
         said = [problem.message for problem in flows.check(definition)]
     assert len(said) >= 2
     assert [message for message in said if not CYRILLIC.search(message)] == []
+
+
+@pytest.mark.django_db
+def test_the_story_of_a_letter_is_told_in_russian() -> None:
+    from oscar_triggers.engine.decisions import Note, note_many
+    from oscar_triggers.insight.explain import explain
+
+    contact = Contact.objects.create(identity_key="one", created_at=NOW)
+    flow = make_live_flow("left-basket")
+    enrollment = enroll(flow, contact.pk, "basket:7:1")
+    message = plan_message(enrollment, "anna@example.com")
+    Conversion.objects.create(
+        message=message, kind="order_placed", about_type="order", about_id="8", occurred_at=NOW
+    )
+    notes = [
+        Note(rule="entry", verdict="entered", enrollment_id=enrollment.pk, flow_id=flow.pk),
+        Note(
+            rule="1",
+            verdict="no",
+            enrollment_id=enrollment.pk,
+            flow_id=flow.pk,
+            compared={"orders": 2, "at_least": 3, "still_true": True},
+        ),
+        Note(
+            rule="holdout",
+            verdict="exit",
+            reason="goal",
+            enrollment_id=enrollment.pk,
+            flow_id=flow.pk,
+            compared={"event": "order_placed", "about": "order:8", "at": NOW.isoformat()},
+        ),
+    ]
+    note_many(notes, NOW)
+    message.state, message.settled_at = MessageState.SENT, NOW
+    message.save()
+    with translation.override("ru"):
+        said = [line.text for line in explain(contact, flow, now=NOW).lines]
+    assert len(said) >= 6
+    assert "На шаге «1» выбран путь «нет» (заказы: 2; не меньше: 3; проверено: да)." in said
+    assert "(заказ 8)" in "".join(said)
+    assert [text for text in said if LATIN.search(text)] == []
+
+
+@pytest.mark.parametrize("language", ["ru", "de"])
+def test_every_reason_is_said_in_the_readers_language(language: str) -> None:
+    with translation.override("en"):
+        english = {reason: telling.why(reason, {}) for reason in telling.REASONS}
+    with translation.override(language):
+        same = [reason for reason, said in english.items() if telling.why(reason, {}) == said]
+    assert len(english) > 40
+    assert same == []
 
 
 def test_russian_counts_as_russians_do() -> None:

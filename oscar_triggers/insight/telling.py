@@ -29,7 +29,7 @@ _LONGEST = 400
 _DURATION = re.compile(r"(\d+[wdhms])+\Z")
 
 #: Why something was not sent, by reason, after "because"; names in brackets are compared values.
-_WHY: dict[str, Any] = {
+REASONS: dict[str, Any] = {
     "unknown_person": pgettext_lazy("triggers", "nobody knows who it was"),
     "paused": pgettext_lazy("triggers", "the flow was paused since {paused_at}"),
     "before_activation": pgettext_lazy(
@@ -137,7 +137,7 @@ class _Values(dict[str, str]):
 
 def why(reason: str, compared: Mapping[str, Any]) -> str:
     """Say a reason in words, to stand after "because"; a code that nobody knows as it is."""
-    known = _WHY.get(reason)
+    known = REASONS.get(reason)
     if known is None:
         known_exit = dict(ExitReason.choices).get(reason)
         words = str(known_exit) if known_exit else _condition(reason) or reason
