@@ -19,7 +19,8 @@ from .exceptions import DefinitionError, InvalidOptions, Problem, UnknownKind
 from .kinds import clean_text, format_duration, parse_duration, to_json
 from .limits import EVERY_EPISODE, POSTPONE, SendWindow
 
-MAX_DEPTH = 3
+#: A branch in a branch in a branch, and the steps within it.
+MAX_DEPTH = 4
 _LONGEST_NAME = 200
 _LONGEST_TOPIC = 60
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}\Z")
@@ -278,7 +279,7 @@ class FlowDefinition:
                     Problem(
                         where=where,
                         message=pgettext("triggers", "is nested deeper than %(count)d levels")
-                        % {"count": MAX_DEPTH},
+                        % {"count": MAX_DEPTH - 1},
                     )
                 )
             # What is wrong inside a question is told at its place in it.

@@ -79,7 +79,7 @@ def parties_of(row: Dispatch, point_hash: str = "") -> Parties:
 def settle(
     parties: Parties, state: DispatchState, now: datetime, *, reason: str = "", detail: str = ""
 ) -> None:
-    """End a dispatch and its message; waits behind it count from now.
+    """End a dispatch and its message; waits behind it count from now, or from when it expired.
 
     What another worker sent meanwhile stays sent.
     """
@@ -103,7 +103,14 @@ def settle(
         )
         if state in _NEVER_SENT:
             incentives.revoke_all([parties.message_id], now)
-        restart_waits([parties.message_id], now)
+        since = now
+        if state == DispatchState.EXPIRED:
+            # Not from when somebody looked: what would have followed it is late as well, or a
+            # flow that stood still would go on with the next letter of everybody at once.
+            since = min(
+                now, Message.objects.values_list("not_after", flat=True).get(pk=parties.message_id)
+            )
+        restart_waits([parties.message_id], since)
     if state in _NEVER_SENT:
         signals.message_skipped.send_robust(
             sender=None,
@@ -235,12 +242,12 @@ def put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime, *, rule: s
     )
 
 
-def restart_waits(message_ids: Sequence[int], now: datetime) -> None:
-    """Let the waits behind messages count from now."""
+def restart_waits(message_ids: Sequence[int], since: datetime) -> None:
+    """Let the waits behind messages count from a moment (UTC)."""
     ids = MessageItem.objects.filter(message_id__in=message_ids).values_list(
         "enrollment_id", flat=True
     )
-    enrollments.start_waits(list(ids), now)
+    enrollments.start_waits(list(ids), since)
 
 
 def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> None:

@@ -138,7 +138,7 @@ def test_a_third_party_step_shows_up_by_itself_and_makes_no_migration(db: None) 
 
 def test_branches_stand_in_each_other_three_deep_and_no_deeper() -> None:
     block: Any = RegistryStreamField("steps").stream_block
-    for _level in range(2):
+    for _level in range(3):
         block = block.child_blocks["branch"].child_blocks["branch_no"]
     assert "branch" not in block.child_blocks
     assert "send" in block.child_blocks

@@ -10,7 +10,8 @@ import pytest
 from django.core import mail
 from oscar.core.loading import get_model
 
-from oscar_triggers.engine import contacts, fields, intake
+from oscar_triggers.engine import contacts, fields, flows, intake
+from oscar_triggers.exceptions import DefinitionError
 from oscar_triggers.insight.explain import explain
 from oscar_triggers.models import (
     Assignment,
@@ -194,3 +195,56 @@ def test_a_letter_that_waits_for_the_morning_is_not_sent_after_an_order_and_says
     assert verdict.reason == "goal"
     assert verdict.compared["event"] == "order_placed"
     assert "An order was placed" in str(explain(agreed, "gift-cards", now=now))
+
+
+def _branch(key: str, yes: list[dict[str, Any]], no: list[dict[str, Any]]) -> dict[str, Any]:
+    question = {"kind": "has_tag", "tag": "nobody-has-it"}
+    return {
+        "key": key,
+        "kind": "branch",
+        "options": {"condition": question},
+        "branches": {"yes": yes, "no": no},
+    }
+
+
+def _letter(key: str) -> dict[str, Any]:
+    return {**SEND, "key": key}
+
+
+def test_people_rejoin_after_three_branches_in_each_other(
+    publish_flow: Publish, expire: Tell, agreed: int, tick: Tick, now: datetime
+) -> None:
+    third = _branch("third", [_letter("never")], [_letter("innermost")])
+    second = _branch("second", [_letter("nor-this")], [third, _letter("after-third")])
+    first = _branch("first", [], [second])
+    publish_flow(first, _letter("after-all"))
+    expire(at=now)
+    tick(now)
+    planned = Message.objects.order_by("pk").values_list("step_key", flat=True)
+    assert list(planned) == ["innermost", "after-third", "after-all"]
+    with pytest.raises(DefinitionError, match="nested deeper than 3 levels"):
+        publish_flow(_branch("zeroth", [first], []))
+
+
+def test_a_letter_that_expired_in_a_pause_does_not_let_the_next_one_go_at_once(
+    publish_flow: Publish, expire: Tell, agreed: int, tick: Tick, now: datetime
+) -> None:
+    publish_flow(_letter("one"), wait("short", "1h"), _letter("two"), key="short", bundle="10m")
+    publish_flow(_letter("one"), wait("long", "20d"), _letter("two"), key="long", bundle="10m")
+    expire(at=now)
+    tick(now)
+    for key in ("short", "long"):
+        flows.pause(key, now + timedelta(minutes=1))
+    tick(now + timedelta(days=1))
+    later = now + timedelta(days=10)
+    for key in ("short", "long"):
+        flows.resume(key, later)
+    for hours in range(20):
+        tick(later + timedelta(hours=hours))
+    assert not mail.outbox
+    by_flow = {row.flow.key: row for row in Enrollment.objects.select_related("flow")}
+    assert by_flow["short"].exit_reason == ExitReason.MISSED
+    assert by_flow["long"].state == EnrollmentState.ACTIVE
+    for hours in range(10 * 24, 11 * 24):
+        tick(later + timedelta(hours=hours))
+    assert len(mail.outbox) == 1
