@@ -230,6 +230,15 @@ class FlowDefinition:
                 )
             )
         found += self._trigger_problems()
+        if not self.max_lateness:
+            found.append(
+                Problem(
+                    where="max_lateness",
+                    message=pgettext(
+                        "triggers", "must be more than no time, or everything comes too late"
+                    ),
+                )
+            )
         for where, wanted in (("entry", self.entry), ("stay", self.stay)):
             for number, data in enumerate(wanted, start=1):
                 place = f"{where} › {number}" if len(wanted) > 1 else where

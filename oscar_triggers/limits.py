@@ -82,7 +82,7 @@ class SendWindow:
                 % {"unknown": ", ".join(unknown)}
             )
         days = data.get("days") or WEEKDAYS
-        if isinstance(days, str) or not all(day in WEEKDAYS for day in days):
+        if not isinstance(days, list | tuple) or not all(day in WEEKDAYS for day in days):
             raise ValueError(
                 pgettext("triggers", "'days' must be a list of %(known)s")
                 % {"known": ", ".join(WEEKDAYS)}

@@ -79,7 +79,8 @@ def catch_up(begun: Sequence[Enrollment], routed: Sequence[Routed], now: datetim
     rows = [row for row in begun if goals[row.pk] and row.journal_entry_id is not None]
     if not rows:
         return
-    told = [*_told_just_now(rows, routed), *_told_before(rows, frozenset().union(*goals.values()))]
+    kinds = frozenset().union(*goals.values())
+    told = [*_told_just_now(rows, routed), *_told_before(rows, kinds, now)]
     reached: dict[int, Leaving] = {}
     for row, entry_id, kind, about, occurred_at in sorted(told, key=lambda one: (one[4], one[1])):
         entry = row.journal_entry
@@ -110,12 +111,14 @@ def _told_just_now(rows: Sequence[Enrollment], routed: Sequence[Routed]) -> Iter
                 yield row, *told
 
 
-def _told_before(rows: Sequence[Enrollment], kinds: Collection[str]) -> Iterator[_Told]:
-    """Yield what was routed already."""
+def _told_before(
+    rows: Sequence[Enrollment], kinds: Collection[str], now: datetime
+) -> Iterator[_Told]:
+    """Yield what was routed already; a simulation of the past does not know what came later."""
     by_contact, by_about = _by_place(rows)
     since = min(row.journal_entry.occurred_at for row in rows if row.journal_entry is not None)
     for pk, kind, contact_id, about_type, about_id, occurred_at in JournalEntry.objects.filter(
-        _is_about(by_contact, by_about), kind__in=kinds, occurred_at__gte=since
+        _is_about(by_contact, by_about), kind__in=kinds, occurred_at__range=(since, now)
     ).values_list("pk", "kind", "contact_id", "about_type", "about_id", "occurred_at"):
         about = str(About(type=about_type, id=about_id)) if about_id else ""
         for row in (*by_contact.get(contact_id, ()), *by_about.get((about_type, about_id), ())):

@@ -311,6 +311,8 @@ def test_a_step_with_the_longest_key_goes_on(
         "flow: a\ntrigger: gift_card_expiring\ngoals: 5\nsteps: []",
         "flow: a\ntrigger: gift_card_expiring\ngoals: [[1]]\nentry: [{kind: {a: 1}}]\nsteps: []",
         "flow: a\ntrigger: gift_card_expiring\nsteps: {a: b}",
+        "flow: a\ntrigger: gift_card_expiring\nsend_window: {from: '09:00', days: 5}\nsteps: []",
+        "flow: a\ntrigger: gift_card_expiring\nmax_lateness: 0s\nsteps:\n- {key: w, kind: wait, options: {duration: 1h}}",
         f"flow: a\nname: {'n' * 300}\ntrigger: gift_card_expiring\nsteps: []",
         f"flow: a\ntopic: {'n' * 300}\nstream: transactional\ntrigger: gift_card_expiring\nsteps:\n- {{key: w, kind: wait, options: {{duration: 1h}}}}",
         "- a",
