@@ -6,7 +6,6 @@ that BACKEND in MAILERS. Every other mail of the project goes through it as thro
 
 from __future__ import annotations
 
-import re
 import smtplib
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from .answers import Stage
 
 #: How long a silent server is waited for when the project sets no timeout (seconds).
 DEFAULT_TIMEOUT = 20
-
-_LINE_BEGINS_WITH_DOT = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +101,9 @@ class EmailBackend(smtp.EmailBackend):
 
 def _stuffed(data: bytes) -> bytes:
     """Return a message as DATA wants it: dots at line beginnings doubled, a dot at the end."""
-    stuffed = _LINE_BEGINS_WITH_DOT.sub(b"..", data)
+    stuffed = data.replace(b"\n.", b"\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
     if not stuffed.endswith(b"\r\n"):
         stuffed += b"\r\n"
     return stuffed + b".\r\n"

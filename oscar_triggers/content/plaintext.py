@@ -20,9 +20,9 @@ _BLOCKS = frozenset({"div", "table", "tr", "li", "hr", "section", "article", "bo
 _HIDDEN = re.compile(r"display\s*:\s*none")
 #: How mrml styles the outside of a section, and of a text, button or table in a column.
 _BEGINS_A_PART = re.compile(r"margin:0px auto|word-break:break-word")
-_SPACES = re.compile(r"[ \t\r\n\f]+")
 _MARKS = BREAK + PARAGRAPH + LINE_END
-_BREAKS = re.compile(f"[ {_MARKS}]*[{_MARKS}][ {_MARKS}]*")
+#: Begins with a mark: a search for blanks first would stop at every word.
+_BREAKS = re.compile(f"[{_MARKS}][ {_MARKS}]*")
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 
@@ -39,7 +39,11 @@ def derive(html: str, tokens: Tokens) -> str:
 
 def tidy(text: str) -> str:
     """Turn break marks into lines, and strings of spaces into one."""
-    text = _BREAKS.sub(_line_end, _SPACES.sub(" ", text))
+    for blank in "\t\r\n\f":
+        text = text.replace(blank, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    text = _BREAKS.sub(_line_end, text).replace(" \n", "\n")
     return text.strip(" \n") + "\n"
 
 

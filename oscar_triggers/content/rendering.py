@@ -36,6 +36,8 @@ from .values import Formatter, Money, clean, formatter, one_line
 #: Longest filled part of a letter, in characters; Gmail cuts a letter off after 102 kB.
 MAX_LENGTH = 1_000_000
 MAX_REPETITIONS = 10_000
+#: After how many repetitions a loop's text is measured.
+_CHECKED_EVERY = 50
 
 #: Hidden from eyes, screen readers and keyboards; what collects every link finds it.
 _TRAP = ('<a href="', '" style="display:none" aria-hidden="true" tabindex="-1"></a>')
@@ -60,7 +62,7 @@ class LetterTooLong(TriggersError):
 class Filling:
     """What one filling works on."""
 
-    __slots__ = ("formatter", "length", "links", "locals", "out", "repetitions", "values")
+    __slots__ = ("formatter", "led", "links", "locals", "out", "repetitions", "values")
 
     def __init__(
         self, values: Mapping[str, Any], formatter: Formatter, links: Links | None = None
@@ -68,31 +70,30 @@ class Filling:
         self.values = values
         self.formatter = formatter
         self.links = links
+        #: What stands for links that were met before: products are linked again and again.
+        self.led: dict[str, str] = {}
         self.locals: dict[str, Any] = {}
         self.out: list[str] = []
-        self.length = 0
         self.repetitions = 0
 
-    def look_up(self, path: tuple[str, ...]) -> Any:
-        """Return the value at a path through dicts, None where there is none."""
-        name = path[0]
-        value: Any = self.locals if name in self.locals else self.values
-        for name in path:
-            # The first question is the quick one: values are dicts, as a rule.
-            if type(value) is not dict and not isinstance(value, Mapping):
-                return None
-            value = value.get(name)
-        return value
+    def run(self, program: Program) -> None:
+        """Write what was written before, and what the values say."""
+        add = self.out.append
+        for one in program:
+            if one.__class__ is str:
+                add(one)  # type: ignore[arg-type]  # asked the quick way
+            else:
+                one(self)  # type: ignore[operator]
 
-    def write(self, text: str) -> None:
-        """Add text; raises LetterTooLong."""
-        self.length += len(text)
-        if self.length > MAX_LENGTH:
+    def check_length(self, start: int = 0) -> None:
+        """Raise LetterTooLong when what was written since piece `start` is."""
+        if sum(map(len, self.out[start:])) > MAX_LENGTH:
             raise LetterTooLong(f"A letter grew over {MAX_LENGTH} characters; check its values.")
-        self.out.append(text)
 
 
 Writer = Callable[[Filling], None]
+#: Text that stands as it is, and writers of what differs.
+Program = tuple[str | Writer, ...]
 #: How a flavour of output treats what the author wrote, and what a value says.
 Flavour = Callable[[str], str]
 
@@ -107,7 +108,7 @@ class Renderer:
         self._value = value
         #: How what the author wrote of an address is read.
         self._address = address
-        self._writers = self._build(nodes)
+        self._program = self._build(nodes)
 
     def fill(
         self, values: Mapping[str, Any], formatter: Formatter, links: Links | None = None
@@ -117,17 +118,20 @@ class Renderer:
         Without `links`, every link leads straight to its target.
         """
         filling = Filling(values, formatter, links)
-        for writer in self._writers:
-            writer(filling)
+        filling.run(self._program)
+        filling.check_length()
         return "".join(filling.out)
 
-    def _build(self, nodes: Nodes) -> tuple[Writer, ...]:
-        return tuple(self._writer(node) for node in nodes)
+    def _build(self, nodes: Nodes) -> Program:
+        program: list[str | Writer] = []
+        for node in nodes:
+            one = self._literal(node.text) if isinstance(node, Literal) else self._writer(node)
+            if isinstance(one, str) and program and isinstance(program[-1], str):
+                one = program.pop() + one  # type: ignore[operator]  # both are text
+            program.append(one)
+        return tuple(program)
 
     def _writer(self, node: Node) -> Writer:
-        if isinstance(node, Literal):
-            text = self._literal(node.text)
-            return lambda filling: filling.write(text)
         if isinstance(node, Output):
             return self._output(node)
         if isinstance(node, If):
@@ -138,26 +142,27 @@ class Renderer:
 
     def _link(self, node: Link) -> Writer:
         value = self._value
+
+        def lead(filling: Filling, target: str) -> None:
+            text = filling.led.get(target)
+            if text is None:
+                links = filling.links
+                text = value(target if links is None else links.lead(target))
+                filling.led[target] = text
+            filling.out.append(text)
+
         if all(isinstance(inner, Literal) for inner in node.nodes):
             written = "".join(n.text for n in node.nodes if isinstance(n, Literal))
             fixed = self._address(written)
-            plain = value(fixed)
-
-            def write_fixed(filling: Filling) -> None:
-                links = filling.links
-                filling.write(plain if links is None else value(links.lead(fixed)))
-
-            return write_fixed
-        inner = Renderer(node.nodes, literal=self._address, value=str)
+            return lambda filling: lead(filling, fixed)
+        program = Renderer(node.nodes, literal=self._address, value=str)._program
 
         def write(filling: Filling) -> None:
             outer, filling.out = filling.out, []
-            for writer in inner._writers:
-                writer(filling)
+            filling.run(program)
             target = "".join(filling.out)
             filling.out = outer
-            links = filling.links
-            filling.write(value(target if links is None else links.lead(target)))
+            lead(filling, target)
 
         return write
 
@@ -166,36 +171,35 @@ class Renderer:
 
         def write(filling: Filling) -> None:
             if filling.links is not None and filling.links.trap:
-                filling.write(before + value(filling.links.trap) + after)
+                filling.out.append(before + value(filling.links.trap) + after)
 
         return write
 
     def _output(self, node: Output) -> Writer:
         said = _said(node)
         value = self._value
-        return lambda filling: filling.write(value(said(filling)))
+        return lambda filling: filling.out.append(value(said(filling)))
 
     def _if(self, node: If) -> Writer:
         branches = [(_test(b.condition), self._build(b.nodes)) for b in node.branches]
 
         def write(filling: Filling) -> None:
-            for test, writers in branches:
+            for test, program in branches:
                 if test(filling):
-                    for writer in writers:
-                        writer(filling)
+                    filling.run(program)
                     return
 
         return write
 
     def _for(self, node: For) -> Writer:
-        writers = self._build(node.nodes)
-        path, variable = node.path, node.variable
+        program = self._build(node.nodes)
+        read, variable = _reader(node.path), node.variable
 
         def write(filling: Filling) -> None:
-            items = filling.look_up(path)
+            items = read(filling)
             if not isinstance(items, list | tuple) or not items:
                 return
-            outer = filling.locals
+            outer, start = filling.locals, len(filling.out)
             for index, item in enumerate(items, start=1):
                 filling.repetitions += 1
                 if filling.repetitions > MAX_REPETITIONS:
@@ -204,11 +208,29 @@ class Renderer:
                     )
                 facts = {"first": index == 1, "last": index == len(items), "index": index}
                 filling.locals = {**outer, variable: item, "loop": facts}
-                for writer in writers:
-                    writer(filling)
+                filling.run(program)
+                if not index % _CHECKED_EVERY:
+                    filling.check_length(start)
             filling.locals = outer
 
         return write
+
+
+def _reader(path: tuple[str, ...]) -> Callable[[Filling], Any]:
+    """Return what reads the value at a path through dicts, None where there is none."""
+    first, rest = path[0], path[1:]
+
+    def read(filling: Filling) -> Any:
+        found = filling.locals
+        value = found[first] if first in found else filling.values.get(first)
+        for name in rest:
+            # The first question is the quick one: values are dicts, as a rule.
+            if value.__class__ is not dict and not isinstance(value, Mapping):
+                return None
+            value = value.get(name)
+        return value
+
+    return read
 
 
 def fill(
@@ -283,8 +305,10 @@ def _said(node: Output) -> Callable[[Filling], str]:
     path, place = node.path, node.place
     calls = [(call.name, call.arguments) for call in node.filters]
 
+    read = _reader(path)
+
     def say(filling: Filling) -> str:
-        value = filling.look_up(path)
+        value = read(filling)
         for name, arguments in calls:
             value = _filtered(name, arguments, value, filling.formatter)
         return filling.formatter.text(value)
@@ -336,6 +360,8 @@ def _test(condition: Condition | None) -> Callable[[Filling], bool]:
     if condition is None:
         return lambda filling: True
     groups = [[_comparison(comparison) for comparison in group] for group in condition]
+    if len(groups) == 1 and len(groups[0]) == 1:
+        return groups[0][0]
     return lambda filling: any(all(test(filling) for test in group) for group in groups)
 
 
@@ -350,7 +376,7 @@ def _comparison(comparison: Comparison) -> Callable[[Filling], bool]:
 def _operand(operand: Operand) -> Callable[[Filling], Any]:
     path, value = operand.path, operand.value
     if path:
-        return lambda filling: filling.look_up(path)
+        return _reader(path)
     return lambda filling: value
 
 

@@ -106,6 +106,7 @@ def encode_literal(text: str) -> str:
     return encoded + SOFT_BREAK
 
 
+@lru_cache(maxsize=4_096)
 def encode_value(text: str) -> str:
     """Return a value, escaped for HTML, as quoted-printable lines like encode_literal's."""
     escaped = html.escape(text)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
-from django.db.models import BooleanField, Q, QuerySet
+from django.db.models import BooleanField, Prefetch, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from ..conf import triggers_settings
@@ -19,6 +22,7 @@ from . import (
     bundling,
     hand_over,
     installation,
+    paces,
     settling,
     watermarks,
     worker,
@@ -29,6 +33,10 @@ from .preparing import prepare
 #: The transactional lane goes first.
 LANES = (TRANSACTIONAL_LANE, PROMOTIONAL_LANE)
 _OPEN_GATE = breakers.Gate()
+#: Who waits for tokens waits for a few at once (seconds).
+_SHORTEST_REST = 0.05
+#: Tokens of so long make a batch of a channel that has a rate (seconds).
+_RATED_CHUNK = 0.25
 #: As words, not parameters: SQLite uses a partial index only if it reads its condition.
 _WAITING = f"state IN ('{DispatchState.PLANNED.value}', '{DispatchState.RETRY.value}')"
 _HELD = f"state IN ('{DispatchState.LEASED.value}', '{DispatchState.SENDING.value}')"
@@ -40,15 +48,17 @@ def send_due(
     limit: int | None = None,
     ids: Sequence[int] | None = None,
     lanes: Sequence[int] = LANES,
+    until: float | None = None,
 ) -> int:
     """Lease a batch of due dispatches, prepare it and hand it over; return its size.
 
     With `ids`, only those of them that are due are taken; the transactional lane goes first. What
     was in the hands of a worker that died is taken alone, after all others: so it is found out
-    who killed it.
+    who killed it. What is not handed over by `until` (of time.monotonic()) goes back uncounted.
     """
     if installation.hold_reason():
         return 0
+    began = time.monotonic()
     me = worker.name()
     gate = breakers.look(now)
     leased: list[int] = []
@@ -64,17 +74,21 @@ def send_due(
     bundling.close(leased)
     rows = list(
         Dispatch.objects.filter(pk__in=leased, lease_owner=me)
-        .select_related("message__contact", "message__flow__live_version")
-        .defer("message__flow__live_version__definition")
-        .prefetch_related("message__items")
+        .select_related("message__contact")
+        # Of flows there are few: each is read once, not once for every letter.
+        .prefetch_related("message__items", Prefetch("message__flow", _with_version()))
         .order_by("lane", "due_at", "pk")
     )
     prepared = prepare(blast.within_limits(rows, now), now)
-    hand_over.hand_over(prepared, now, me, gate)
+    # Who gets no letter needs no token.
+    unused = Counter(row.channel for row in rows) - Counter(one.row.channel for one in prepared)
+    allowances.return_all(unused, now)
+    handed_over = hand_over.hand_over(prepared, now, me, gate, until=until)
+    paces.learn(handed_over, time.monotonic() - began)
     return len(leased)
 
 
-def rest_for(now: datetime) -> float:
+def rest_for(now: datetime, *, ids: Sequence[int] | None = None) -> float:
     """Return how long to rest when nothing could be leased although it is due (seconds).
 
     0 when nothing is due at all: only RATES make what is due wait for tokens.
@@ -82,11 +96,25 @@ def rest_for(now: datetime) -> float:
     rated = allowances.channel_rates()
     if not rated or installation.hold_reason():
         return 0.0
-    open_ones = set(rated) - _closed()
-    waiting = set(
-        _due(now).filter(channel__in=open_ones).values_list("channel", flat=True).distinct()
-    )
-    return max(allowances.wait(waiting, now), 0.01) if waiting else 0.0
+    due = _due(now) if ids is None else _due(now).filter(pk__in=ids)
+    waiting = [name for name in set(rated) - _closed() if due.filter(channel=name).exists()]
+    return max(allowances.wait(waiting, now), _SHORTEST_REST) if waiting else 0.0
+
+
+def still_due(ids: Sequence[int], now: datetime) -> list[int]:
+    """Return those of a batch's dispatches that are due and nobody has leased, in their order."""
+    rows = _due(now).filter(pk__in=ids).exclude(channel__in=_closed())
+    return list(rows.order_by("lane", "due_at", "pk").values_list("pk", flat=True))
+
+
+def probe(now: datetime) -> int:
+    """Try one message of each channel whose breaker's pause is over; return how many went."""
+    waits = Breaker.objects.exclude(state=BreakerState.CLOSED).filter(retry_at__lte=now)
+    return send_due(now, limit=1) if waits.exists() else 0
+
+
+def _with_version() -> QuerySet[Flow]:
+    return Flow.objects.select_related("live_version").defer("live_version__definition")
 
 
 def _in_states(condition: str) -> RawSQL:
@@ -108,20 +136,28 @@ def _due(now: datetime) -> QuerySet[Dispatch]:
 def due_chunks(now: datetime, *, most: int) -> list[list[int]]:
     """Return the ids of up to `most` due dispatches, cut into batches for separate workers.
 
-    What was in the hands of a worker that died is a batch of its own.
+    What was in the hands of a worker that died is a batch of its own. Of a channel with a rate
+    there is no more than it has tokens for until the tick after the next.
     """
     if installation.hold_reason():
         return []
-    size = triggers_settings().batch_size
-    due = list(
-        _due(now)
-        .exclude(channel__in=_closed())
-        .order_by("lane", "due_at", "pk")
-        .values_list("pk", "crashes")[:most]
-    )
-    ids = [pk for pk, crashes in due if not crashes]
+    general, closed = triggers_settings(), _closed()
+    rated = allowances.channel_rates()
+    chunks = _cut(_due(now).exclude(channel__in={*closed, *rated}), most, general.batch_size)
+    for channel, rate in rated.items():
+        if channel not in closed:
+            tokens = math.ceil(2 * rate * general.tick_every.total_seconds())
+            size = min(general.batch_size, math.ceil(rate * _RATED_CHUNK))
+            chunks += _cut(_due(now).filter(channel=channel), min(most, tokens), size)
+    return chunks
+
+
+def _cut(due: QuerySet[Dispatch], most: int, size: int) -> list[list[int]]:
+    rows = due.order_by("lane", "due_at", "pk").values_list("pk", "crashes")[:most]
+    found = list(rows)
+    ids = [pk for pk, crashes in found if not crashes]
     chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
-    return chunks + [[pk] for pk, crashes in due if crashes]
+    return chunks + [[pk] for pk, crashes in found if crashes]
 
 
 def lease_due(
@@ -133,22 +169,42 @@ def lease_due(
     ids: Sequence[int] | None = None,
     lanes: Sequence[int] = LANES,
 ) -> list[int]:
-    """Lease lane by lane; what killed its worker before comes last, and alone."""
+    """Lease lane by lane; what killed its worker before comes last, and alone.
+
+    Of a channel that this worker probes, one message is leased, whichever is the first.
+    """
     rated = allowances.channel_rates()
-    leased: list[int] = []
+    leased = [pk for channel in gate.probing for pk in _lease_probe(channel, now, me)]
+    shut = {*gate.closed, *gate.probing}
+    if leased:
+        return leased
     for crashes, most in (("crashes = 0", limit), ("crashes > 0", 1)):
         for lane in lanes:
             ask = partial(_lease_lane, now, me, lane=lane, ids=ids, crashes=crashes)
             room = most - len(leased)
             if room > 0:
-                leased += ask(room, _names("channel NOT IN", {*gate.closed, *rated}))
+                leased += ask(room, _names("channel NOT IN", {*shut, *rated}))
             for channel in rated:
                 room = most - len(leased)
-                if room > 0 and channel not in gate.closed:
-                    leased += _lease_rated(channel, room, ask, now)
+                if room > 0 and channel not in shut:
+                    due = _due(now).filter(lane=lane, channel=channel)
+                    leased += _lease_rated(channel, room, ask, now, due, ids)
         if leased:
             break
     return leased
+
+
+def _lease_probe(channel: str, now: datetime, me: str) -> list[int]:
+    if channel in allowances.channel_rates() and not allowances.take(channel, 1, now):
+        return []
+    for crashes in ("crashes = 0", "crashes > 0"):
+        for lane in LANES:
+            names = _names("channel IN", {channel})
+            leased = _lease_lane(now, me, 1, names, lane=lane, ids=None, crashes=crashes)
+            if leased:
+                return leased
+    allowances.return_all({channel: 1}, now)
+    return []
 
 
 def _lease_rated(
@@ -156,9 +212,15 @@ def _lease_rated(
     room: int,
     ask: Callable[[int, tuple[str, list[object]]], list[int]],
     now: datetime,
+    due: QuerySet[Dispatch],
+    ids: Sequence[int] | None,
 ) -> list[int]:
     """Lease no more of a channel than it has tokens: what does not fit stays in its order."""
-    granted = allowances.take(channel, room, now)
+    if ids is not None:
+        due = due.filter(pk__in=ids)
+    # Tokens that are taken for nothing are missing elsewhere until they are given back.
+    wanted = due.values_list("pk", flat=True)[:room].count()
+    granted = allowances.take(channel, wanted, now) if wanted else 0
     if not granted:
         return []
     leased = ask(granted, _names("channel IN", {channel}))

@@ -12,11 +12,14 @@ from typing import Any
 
 from ..exceptions import TriggersError
 from ..models import (
+    Contact,
     ContactPoint,
     Dispatch,
     DispatchState,
     Enrollment,
     ExitReason,
+    Flow,
+    FlowVersion,
     Message,
     trips,
 )
@@ -113,12 +116,7 @@ def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
         row.pk: sorted((item.pk, item.enrollment_id) for item in row.message.items.all())
         for row in rows
     }
-    loaded = {
-        one.pk: one
-        for one in Enrollment.objects.filter(
-            pk__in=[pk for items in by_message.values() for _item, pk in items]
-        ).select_related("contact", "flow", "version")
-    }
+    loaded = _enrollments([pk for items in by_message.values() for _item, pk in items], rows)
     subjects = enrollments.snapshots_of(list(loaded.values()))
     points = _points(rows)
     return [
@@ -132,6 +130,26 @@ def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
         )
         for row in rows
     ]
+
+
+def _enrollments(ids: Sequence[int], rows: Sequence[Dispatch]) -> dict[int, Enrollment]:
+    """Load enrollments; their contacts, flows and versions are few, and each is read once."""
+    found = list(Enrollment.objects.filter(pk__in=ids))
+    contacts = {row.message.contact_id: row.message.contact for row in rows}
+    missing = {one.contact_id for one in found} - set(contacts)
+    others = Contact.objects.in_bulk(missing) if missing else {}
+    flows = {row.message.flow_id: row.message.flow for row in rows}
+    strange = {one.flow_id for one in found} - set(flows)
+    more = Flow.objects.in_bulk(strange) if strange else {}
+    live = [flow.live_version for flow in flows.values() if flow and flow.live_version]
+    versions = {version.pk: version for version in live}
+    old = {one.version_id for one in found} - set(versions)
+    versions |= FlowVersion.objects.in_bulk(old) if old else {}
+    for one in found:
+        one.contact = contacts.get(one.contact_id) or others[one.contact_id]
+        one.flow = flows.get(one.flow_id) or more[one.flow_id]
+        one.version = versions[one.version_id]
+    return {one.pk: one for one in found}
 
 
 def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoint]:

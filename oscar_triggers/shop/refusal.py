@@ -8,11 +8,14 @@ stands in a JSON column of the marked rows, so the text is the same for any lett
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import connections
 from oscar.core.loading import get_model
 
 from ..models.given import moment
@@ -59,7 +62,34 @@ def refusal_of(
     connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
 ) -> tuple[str, list[Any]]:
     """Return what is true in the database when a letter with these facts must not go."""
-    writer = _Writer(connection, column, asked)
+    params: list[Any] = []
+    shape = _Shape(
+        user=any(one["user"] is not None for one in asked),
+        emails=any(one["emails"] for one in asked),
+        phones=any(one["phones"] for one in asked),
+        moments=any(one["left_at"] is not None for one in asked),
+    )
+    if shape.user or shape.emails or shape.phones:
+        params.append(min(one["watermark"] for one in asked))
+        if shape.moments:
+            params.append(min(one["left_at"] for one in asked if one["left_at"] is not None))
+    return _written(connection.alias, column, shape), params
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What any letter of a group asks about, which decides how the statement is written."""
+
+    user: bool
+    emails: bool
+    phones: bool
+    moments: bool
+
+
+@lru_cache(maxsize=256)
+def _written(alias: str, column: str, shape: _Shape) -> str:
+    """Return the SQL for one shape; writing it took as long as asking it."""
+    writer = _Writer(connections[alias], column, shape)
     parts = [
         writer.ordered(),
         writer.ordered_by_person(),
@@ -69,18 +99,17 @@ def refusal_of(
         writer.costs_otherwise_or_sold_out_or_hidden(),
     ]
     sql = " OR ".join(part for part in parts if part)
-    return f"{column} IS NOT NULL AND ({sql})", writer.params
+    return f"{column} IS NOT NULL AND ({sql})"
 
 
 class _Writer:
-    """Writes conditions for one database, collecting their parameters in order."""
+    """Writes conditions for one database; the bounds of the group are their only parameters."""
 
-    def __init__(self, connection: Any, column: str, asked: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, connection: Any, column: str, shape: _Shape) -> None:
         self.connection = connection
         self.is_postgresql = connection.vendor == "postgresql"
         self.column = column
-        self.asked = asked
-        self.params: list[Any] = []
+        self.shape = shape
 
     def ordered(self) -> str:
         """The basket was ordered."""
@@ -90,16 +119,16 @@ class _Writer:
     def ordered_by_person(self) -> str:
         """The person placed another order since."""
         joins, whose = "", []
-        if any(one["user"] is not None for one in self.asked):
+        if self.shape.user:
             key = self._value("user", _user_key().rel_db_type(self.connection))
             whose.append(f"o.{self._column('user')} = {key}")
-        if any(one["emails"] for one in self.asked):
+        if self.shape.emails:
             user = get_user_model()
             email = self._column(user.get_email_field_name(), user)
             whose.append(f"LOWER(o.{self._column('guest_email')}) {self._among('emails')}")
             whose.append(f"LOWER(u.{email}) {self._among('emails')}")
             joins += self._join("u", user, "user")
-        if any(one["phones"] for one in self.asked):
+        if self.shape.phones:
             address = get_model("order", "ShippingAddress")
             digits = f"a.{self._column('phone_number', address)}"
             for separator in _BETWEEN_DIGITS:
@@ -118,12 +147,9 @@ class _Writer:
         """Write the bounds of the whole group first: the planner must see what indexes spare."""
         pk, placed = f"o.{self._column('id')}", f"o.{self._column('date_placed')}"
         bounds, own = f"{pk} > %s", f"{pk} > {self._number('watermark')}"
-        self.params.append(min(one["watermark"] for one in self.asked))
-        moments = [one["left_at"] for one in self.asked if one["left_at"] is not None]
-        if moments:
+        if self.shape.moments:
             bounds += f" OR {placed} > {'%s::timestamptz' if self.is_postgresql else '%s'}"
             own += f" OR {placed} > {self._value('left_at', 'timestamptz')}"
-            self.params.append(min(moments))
         return f"({bounds}) AND ({own})"
 
     def gone(self) -> str:
