@@ -95,7 +95,7 @@ def enrollment_lines(enrollment: Enrollment, here: str) -> tuple[Line, ...]:
     """Return the flow that an enrollment goes through, with the message's own step marked."""
     definition = FlowDefinition.from_dict(enrollment.version.definition)
     try:
-        return outline(definition.steps, {here})
+        return outline(definition, {here})
     except TriggersError:
         return ()
 

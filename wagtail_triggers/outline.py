@@ -49,6 +49,8 @@ class Line:
     """One step of the outline, with the lines of its branches."""
 
     label: str
+    #: Its place in the flow, from 1; branches count on. 0 for what is no step.
+    number: int = 0
     detail: str = ""
     questions: tuple[Question, ...] = ()
     #: Drawn apart: it has a problem, or a message stands there.
@@ -75,7 +77,7 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
             "trigger": trigger_line(definition),
             "entry": [question(data) for data in definition.entry],
             "stay": [question(data) for data in definition.stay],
-            "lines": outline(definition.steps, broken, _names()),
+            "lines": outline(definition, broken, _names()),
             "goals": [_event_label(kind) for kind in definition.goals],
             "problems": [capfirst(_said(problem, definition, draft)) for problem in problems],
             "forecast": forecast(draft, timezone.now()),
@@ -84,27 +86,38 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
 
 
 def outline(
-    found: Iterable[StepDefinition],
+    definition: FlowDefinition,
     broken: frozenset[str] | set[str] = frozenset(),
     names: Names | None = None,
 ) -> tuple[Line, ...]:
-    """Return steps in words; those in `broken` are marked.
+    """Return the steps of a flow in words; those in `broken` are marked.
 
     `names` tells the names of what options hold by key, by the option's format.
     """
+    numbers = {id(step): number for number, (step, *_rest) in enumerate(definition.walk(), 1)}
+    return _lines(definition.steps, numbers, broken, names or {})
+
+
+def _lines(
+    found: Iterable[StepDefinition],
+    numbers: Mapping[int, int],
+    broken: frozenset[str] | set[str],
+    names: Names,
+) -> tuple[Line, ...]:
     lines = []
     for step in found:
         kind = steps.registry.get(step.kind)
         lines.append(
             Line(
+                number=numbers[id(step)],
                 label=capfirst(str(kind.label or step.kind)),
-                detail=_details(kind, step.options, names or {}),
+                detail=_details(kind, step.options, names),
                 questions=_questions(kind, step.options),
                 problem=step.key in broken,
                 branches=tuple(
                     (
                         str(BRANCH_LABELS.get(name, capfirst(name))),
-                        outline(step.branches.get(name, ()), broken, names),
+                        _lines(step.branches.get(name, ()), numbers, broken, names),
                     )
                     for name in _used_branches(kind, step)
                 ),
@@ -191,7 +204,9 @@ def _details(kind: type[Kind], options: Mapping[str, Any], names: Names) -> str:
             continue
         label = str(option.metadata.get("label") or option.name.replace("_", " "))
         shown = _shown(option, value, names)
-        parts.append(shown if len(kind.option_fields()) == 1 else f"{label}: {shown}")
+        # "Number of orders: is less than" needs no "Comparison" between.
+        speaks_for_itself = len(kind.option_fields()) == 1 or option.name == "comparison"
+        parts.append(shown if speaks_for_itself else f"{label}: {shown}")
     return " · ".join(parts)
 
 

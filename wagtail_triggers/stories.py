@@ -20,15 +20,20 @@ def story_of(message: Message, steps: Mapping[str, str], now: datetime) -> list[
     if message.flow is None or message.contact_id is None:
         return []
     told = explain(message.contact_id, message.flow, now=now)
-    if not steps:
-        return list(told.lines)
     known = "|".join(re.escape(key) for key in sorted(steps, key=len, reverse=True))
-    quoted = re.compile(rf"(?<=[“„«\"])(?:{known})(?=[”“»\"])")
+    quoted = re.compile(rf"(?<=[“„«\"])(?:{known})(?=[”“»\"])") if steps else None
     return [
         Line(
             moment=line.moment,
-            text=quoted.sub(lambda found: steps[found[0]], line.text),
+            text=_as_sentence(
+                quoted.sub(lambda found: steps[found[0]], line.text) if quoted else line.text
+            ),
             tone=line.tone,
         )
         for line in told.lines
     ]
+
+
+def _as_sentence(text: str) -> str:
+    """Return a sentence with one full stop, also after a time that ends in "a.m."."""
+    return f"{text[:-2]}." if text.endswith("..") else text

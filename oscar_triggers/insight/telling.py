@@ -162,7 +162,7 @@ def _condition(kind: str) -> str:
 def values_in_words(compared: Mapping[str, Any]) -> str:
     """List compared values; trees of conditions with their parts in brackets."""
     said = "; ".join(
-        f"{name_of(key)}: {word(value)}"
+        word(value) if _is_tree(value) else f"{name_of(key)}: {word(value)}"
         for key, value in compared.items()
         if value not in (None, "", [], {})
     )
@@ -175,6 +175,8 @@ def word(value: Any) -> str:
         return pgettext("triggers", "yes") if value else pgettext("triggers", "no")
     if isinstance(value, Mapping):
         return f"[{values_in_words(value)}]"
+    if _is_tree(value):
+        return "; ".join(_answer(one) for one in value)
     if isinstance(value, list | tuple):
         return ", ".join(word(one) for one in value)
     if isinstance(value, timedelta):
@@ -192,6 +194,23 @@ def word(value: Any) -> str:
     except ValueError:
         moment = None
     return clock(moment) if moment is not None else text
+
+
+def _is_tree(value: Any) -> bool:
+    """Say whether a value is the answers of joined conditions, [{"kind", "holds", "compared"}]."""
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(one, Mapping) and {"kind", "holds"} <= set(one) for one in value)
+    )
+
+
+def _answer(data: Mapping[str, Any]) -> str:
+    kind = str(data["kind"])
+    label = conditions.registry.get(kind).label if kind in conditions.registry else ""
+    values = values_in_words(data.get("compared") or {})
+    said = f"“{label or kind}” {word(bool(data['holds']))}"
+    return f"{said} ({values})" if values else said
 
 
 def clock(moment: datetime) -> str:
