@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from .. import events
 from ..models import RUNNING, Enrollment, EnrollmentState, ExitReason, Flow, FlowState
 from ..models.sql import insert_or_ignore
 from ..snapshots import Subject
@@ -123,6 +124,15 @@ def _enroll(leaps: Sequence[Leap], flows: dict[str, Flow], now: datetime) -> Non
     hold_out(begun, {flow.pk: flow for flow in flows.values()}, now)
     for row in begun:
         enrollments.tell_entered(row)
+    single = {flow.pk for flow in flows.values() if _takes_one_at_a_time(flow)}
+    newest = {(row.flow_id, row.contact_id): row for row in begun if row.flow_id in single}
+    enrollments.supersede_others(list(newest.values()), now)
+
+
+def _takes_one_at_a_time(flow: Flow) -> bool:
+    """Say whether a newer event of its kind takes the place of the one before, as left baskets do."""
+    kind = flow.trigger_kind
+    return kind in events.registry and events.registry.get(kind).one_at_a_time
 
 
 def hold_out(begun: Sequence[Enrollment], flows: dict[int, Flow], now: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from .. import events
 from ..conf import triggers_settings
 from ..exceptions import TriggersError
-from ..models import Enrollment, ExitReason
+from ..models import Enrollment, EnrollmentState, ExitReason
 from ..models.bulk import update_each
 from ..snapshots import Subject
 from ..steps import Advance, Exit, Jump, Outcome, Step, StepVisit, WaitUntil, Woken
@@ -70,11 +70,20 @@ def walk(rows: list[Enrollment], now: datetime) -> None:
         gone = [*done.finished, *done.missed, *(leap.row.pk for leap in done.jumps)]
         incentives.revoke_untold(gone, now)
         resting += done.resting
-        moving = done.moving
+        moving = _still_on_the_way(done.moving) if done.jumps else done.moving
     for row in moving:
         raise TriggersError(f"Step {row.step_key!r} goes round in circles; change the flow.")
     # Not those that one of the steps ended meanwhile.
     update_each(resting, _WRITTEN, where="state = 'active'")
+
+
+def _still_on_the_way(rows: Sequence[Enrollment]) -> list[Enrollment]:
+    """Leave out those whose place somebody took who just jumped into their flow."""
+    active = Enrollment.objects.filter(
+        pk__in=[row.pk for row in rows], state=EnrollmentState.ACTIVE
+    )
+    left = set(active.values_list("pk", flat=True))
+    return [row for row in rows if row.pk in left]
 
 
 def _ask_all(moving: Sequence[Enrollment], now: datetime) -> _Round:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection, transaction
 from oscar.core.loading import get_model
 
-from oscar_triggers.engine import contacts, fields, flows, intake
+from oscar_triggers.engine import advancing, contacts, fields, flows, intake, routing
 from oscar_triggers.exceptions import DefinitionError
 from oscar_triggers.insight.explain import explain
 from oscar_triggers.models import (
@@ -20,10 +22,11 @@ from oscar_triggers.models import (
     EnrollmentState,
     ExitReason,
     Flow,
+    JournalEntry,
     Message,
     VoucherGrant,
 )
-from oscar_triggers.shop.events import OrderPlaced
+from oscar_triggers.shop.events import BasketLeft, OrderPlaced, about_basket
 from oscar_triggers.snapshots import Person
 
 from .conftest import SEND, wait
@@ -248,3 +251,87 @@ def test_a_letter_that_expired_in_a_pause_does_not_let_the_next_one_go_at_once(
     for hours in range(10 * 24, 11 * 24):
         tick(later + timedelta(hours=hours))
     assert len(mail.outbox) == 1
+
+
+def test_who_jumps_into_a_flow_of_left_baskets_leaves_it_for_the_basket_before(
+    publish_flow: Publish, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    basket = {"trigger": {"kind": "basket_left", "idle": "1h"}}
+    publish_flow(wait("pause", "30d"), key="target", **basket)
+    jump = {"key": "go", "kind": "jump", "options": {"flow": "target"}}
+    publish_flow(jump, key="source", trigger={"kind": "basket_left", "idle": "2h"})
+    for number in (1, 2):
+        moment = now + timedelta(minutes=number)
+        intake.record(
+            BasketLeft(basket_id=number, idle=7200),
+            person=person,
+            about=about_basket(number),
+            occurred_at=moment,
+        )
+        tick(moment)
+    there = Enrollment.objects.filter(flow__key="target").order_by("pk")
+    assert [(row.about_id, row.exit_reason) for row in there] == [
+        ("1", ExitReason.SUPERSEDED),
+        ("2", ""),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("first", ["entry", "goal"])
+def test_a_goal_that_is_routed_while_another_worker_lets_the_person_in_ends_it(
+    first: str, publish_flow: Publish, expire: Tell, person: Person, agreed: int, now: datetime
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    publish_flow(wait("pause", "30d"), goals=["order_placed"])
+    expire(at=now)
+    _order(person, "1", now + timedelta(seconds=1))
+    entries = {one.kind: one for one in JournalEntry.objects.all()}
+    turns = ["gift_card_expiring", "order_placed"]
+    if first == "goal":
+        turns.reverse()
+    later = now + timedelta(seconds=2)
+
+    def route_second() -> None:
+        try:
+            routing.route_entries([entries[turns[1]]], later)
+        finally:
+            connection.close()
+
+    second = threading.Thread(target=route_second)
+    with transaction.atomic():
+        routing.route_entries([entries[turns[0]]], later)
+        second.start()
+        # As long as the first is not committed, the second waits for it.
+        second.join(timeout=0.5)
+    second.join()
+    assert Enrollment.objects.get().exit_reason == ExitReason.GOAL
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_is_routed_while_its_waiter_is_just_asked_is_not_slept_through(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, now: datetime
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    options = {"event": "order_placed", "timeout": "30d"}
+    publish_flow({"key": "until", "kind": "wait_for_event", "options": options}, SEND)
+    expire(at=now)
+    routing.route(now)
+    _order(person, "1", now + timedelta(seconds=1))
+    later = now + timedelta(seconds=2)
+
+    def route() -> None:
+        try:
+            routing.route(later)
+        finally:
+            connection.close()
+
+    second = threading.Thread(target=route)
+    with transaction.atomic():
+        advancing.advance(now)
+        second.start()
+        second.join(timeout=0.5)
+    second.join()
+    advancing.advance(later)
+    assert Message.objects.count() == 1
