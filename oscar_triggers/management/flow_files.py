@@ -24,15 +24,19 @@ LETTERS = (".mjml",)
 def paths_of(names: Sequence[str]) -> list[Path]:
     """Return the files that are meant; 'presets' is all that ships, a folder all that is in it.
 
-    Raises CommandError for a file that is not there, or is neither a flow nor a letter.
+    Raises CommandError for a file that is not there, or is neither a flow nor a letter, and for a
+    folder without any.
     """
     paths: list[Path] = []
     for name in names:
         path = PRESETS if name == "presets" else Path(name)
         if path.is_dir():
-            inside = sorted(path.rglob("*"))
-            paths += [one for one in inside if one.suffix in LETTERS]
-            paths += [one for one in inside if one.suffix in FLOWS]
+            inside = sorted(one for one in path.rglob("*") if one.is_file())
+            letters = [one for one in inside if one.suffix in LETTERS]
+            flows = [one for one in inside if one.suffix in FLOWS]
+            if not letters and not flows:
+                raise CommandError(f"There is neither a letter nor a flow in {name}.")
+            paths += [*letters, *flows]
             continue
         if not path.is_file():
             raise CommandError(f"There is no file {name}.")
@@ -59,7 +63,8 @@ def problems_in(error: Exception) -> list[Problem]:
     """Return what a refused file says."""
     if isinstance(error, ProblemsError):
         return list(error.problems)
-    return [Problem(message=str(error), where="file")]
+    said = "save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+    return [Problem(message=said, where="file")]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -416,6 +416,34 @@ def test_a_slip_at_the_keyboard_is_said_and_changes_nothing(
     with pytest.raises(CommandError, match=said):
         run("triggers_resolve", *words)
     assert Dispatch.objects.get().state == DispatchState.UNKNOWN
+
+
+def test_a_stop_that_cannot_be_written_says_what_else_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> bool:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(installation, "stop", fail)
+    with pytest.raises(CommandError, match="SENDING"):
+        run("triggers_stop")
+
+
+def test_the_loop_says_at_once_that_nothing_will_leave(
+    now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installation.stop(now)
+    run("triggers_run", "--once")
+    assert "Nothing is sent (stopped)" in capsys.readouterr().err
+    with pytest.raises(CommandError, match="above zero"):
+        run("triggers_run", "--every", "0")
+
+
+@pytest.mark.parametrize("command", ["triggers_publish", "triggers_check"])
+def test_a_folder_without_flows_is_a_mistake(command: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(CommandError, match="neither a letter nor a flow"):
+        run(command, str(tmp_path))
 
 
 def test_a_list_that_cannot_be_written_holds_nothing(doubt: Dispatch, tmp_path: Path) -> None:

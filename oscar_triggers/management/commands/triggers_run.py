@@ -7,12 +7,12 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections
 
 from oscar_triggers.conf import triggers_settings
-from oscar_triggers.engine import clockwork, faults
+from oscar_triggers.engine import clockwork, faults, installation
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Tick."""
+        if options["every"] <= 0:
+            raise CommandError("--every takes seconds above zero.")
+        self._say_what_holds()
         if options["once"]:
             while self._tick_has_more():
                 pass
@@ -57,6 +60,17 @@ class Command(BaseCommand):
             if not has_more:
                 stopping.wait(options["every"])
         self.stdout.write("Stopped.")
+
+    def _say_what_holds(self) -> None:
+        """Say at the beginning that nothing will leave: silence would look like nothing to do."""
+        try:
+            reason = installation.hold_reason()
+        except DatabaseTrouble:
+            return  # The first tick says it.
+        if reason:
+            self.stderr.write(
+                f"Nothing is sent ({reason}); 'manage.py triggers_doctor' says what to do."
+            )
 
     def _tick_has_more(self) -> bool:
         report = clockwork.tick()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
 from oscar_triggers.engine import installation
@@ -22,7 +23,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Stop."""
-        if installation.stop(timezone.now(), reason=options["reason"]):
+        try:
+            is_new = installation.stop(timezone.now(), reason=options["reason"])
+        except DatabaseTrouble as error:
+            raise CommandError(
+                f"Nothing was stopped: the database does not answer ({type(error).__name__}). "
+                "Set OSCAR_TRIGGERS['SENDING'] to False and restart the workers, or stop them."
+            ) from error
+        if is_new:
             self.stdout.write("All sending is stopped, from the next hand-over on.")
         else:
             self.stdout.write("All sending was stopped already.")
