@@ -9,7 +9,7 @@ fit books a later token, and comes back when that is due.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
@@ -58,6 +58,14 @@ def give_back(channel: str, count: int, now: datetime) -> None:
     if count > 0:
         rate = channel_rates()[channel]
         _change(f"channel:{channel}", rate, now, lambda available: (available + count, count))
+
+
+def return_all(counts: Mapping[str, int], now: datetime) -> None:
+    """Return tokens {channel: how many} of messages that did not go; channels without a rate too."""
+    rated = channel_rates() if counts else {}
+    for channel, count in counts.items():
+        if channel in rated:
+            give_back(channel, count, now)
 
 
 def wait(channels: Iterable[str], now: datetime) -> float:

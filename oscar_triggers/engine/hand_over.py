@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from ..models import Dispatch, DispatchState, FlowState, trips
 from ..models.sql import database_for
 from ..policy import caps, guards, verdicts
 from ..snapshots import Subject
-from . import breakers, catches, faults, incentives, installation, marking, settling
+from . import allowances, breakers, catches, faults, incentives, installation, marking, settling
 from .decisions import Note, note_again, note_on
 from .letters import Composed
 from .settling import parties_of
@@ -76,27 +76,40 @@ class Member:
 
 
 def hand_over(
-    ready: Sequence[Ready], now: datetime, owner: str, gate: breakers.Gate | None = None
-) -> None:
-    """Mark and hand over a batch in groups of OSCAR_TRIGGERS["HAND_OVER_GROUP"].
+    ready: Sequence[Ready],
+    now: datetime,
+    owner: str,
+    gate: breakers.Gate | None = None,
+    *,
+    until: float | None = None,
+) -> int:
+    """Mark and hand over a batch in groups of OSCAR_TRIGGERS["HAND_OVER_GROUP"]; count them.
+
+    From `until` (of time.monotonic()) on, what is left goes back uncounted, after one group.
 
     What became of a group is written in the very commit that marks the next one: a worker that
     dies leaves one group in doubt, and each letter costs one commit.
     """
     batch = _Batch(now, owner, gate or breakers.Gate())
     waiting = deque(ready)
+    handed_over = 0
     try:
         while waiting:
+            if handed_over and until is not None and time.monotonic() >= until:
+                batch.put_back(waiting, everything=True)
+                break
             batch.renew_leases(waiting)
             group = batch.next_group(waiting)
             try:
                 batch.hand_over_group(group)
             except Exception as error:  # noqa: BLE001 - one guard's bug must not stop the others
                 batch.give_back(group, error)
+            handed_over += len(group)
             batch.put_back(waiting)
     finally:
         batch.close()
     batch.write_notes()
+    return handed_over
 
 
 def _no_receipt(one: Ready) -> Receipt:
@@ -217,12 +230,14 @@ class _Batch:
             except Exception as alone:  # noqa: BLE001 - one guard's bug must not stop the others
                 self.give_back([one], alone)
 
-    def put_back(self, waiting: deque[Ready]) -> None:
+    def put_back(self, waiting: deque[Ready], *, everything: bool = False) -> None:
         """Give back, uncounted and in their order, messages of a provider that is down."""
-        rest = [one for one in waiting if one.row.channel in self._stopped]
+        stopped = {one.row.channel for one in waiting} if everything else self._stopped
+        rest = [one for one in waiting if one.row.channel in stopped]
         if rest:
             settling.put_back([one.row.pk for one in rest], self.owner)
-            kept = [one for one in waiting if one.row.channel not in self._stopped]
+            allowances.return_all(Counter(one.row.channel for one in rest), self.now)
+            kept = [one for one in waiting if one.row.channel not in stopped]
             waiting.clear()
             waiting.extend(kept)
 
@@ -335,6 +350,7 @@ class _Batch:
             flow_id=one.row.message.flow_id,
         )
         if state is DispatchState.PLANNED:
+            allowances.return_all({one.row.channel: 1}, self.now)
             note_again(note, self.now)
         else:
             self._notes.append(note)

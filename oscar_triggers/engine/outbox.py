@@ -32,9 +32,11 @@ from .preparing import prepare
 
 #: The transactional lane goes first.
 LANES = (TRANSACTIONAL_LANE, PROMOTIONAL_LANE)
+#: How many are leased to find one that may go: some are too late by then.
+_PROBES = 20
 _OPEN_GATE = breakers.Gate()
 #: Who waits for tokens waits for a few at once (seconds).
-_SHORTEST_REST = 0.05
+_SHORTEST_REST = 0.2
 #: Tokens of so long make a batch of a channel that has a rate (seconds).
 _RATED_CHUNK = 0.25
 #: As words, not parameters: SQLite uses a partial index only if it reads its condition.
@@ -108,9 +110,9 @@ def still_due(ids: Sequence[int], now: datetime) -> list[int]:
 
 
 def probe(now: datetime) -> int:
-    """Try one message of each channel whose breaker's pause is over; return how many went."""
+    """Send a few where a breaker's pause is over, one first; return how many were leased."""
     waits = Breaker.objects.exclude(state=BreakerState.CLOSED).filter(retry_at__lte=now)
-    return send_due(now, limit=1) if waits.exists() else 0
+    return send_due(now, limit=max(paces.size(), _PROBES)) if waits.exists() else 0
 
 
 def _with_version() -> QuerySet[Flow]:
@@ -169,42 +171,26 @@ def lease_due(
     ids: Sequence[int] | None = None,
     lanes: Sequence[int] = LANES,
 ) -> list[int]:
-    """Lease lane by lane; what killed its worker before comes last, and alone.
-
-    Of a channel that this worker probes, one message is leased, whichever is the first.
-    """
+    """Lease lane by lane; what killed its worker before comes last, and alone."""
     rated = allowances.channel_rates()
-    leased = [pk for channel in gate.probing for pk in _lease_probe(channel, now, me)]
-    shut = {*gate.closed, *gate.probing}
-    if leased:
-        return leased
+    if gate.probing:
+        # Whoever has the turn tries whatever is due: nobody else may.
+        ids, lanes = None, LANES
+    leased: list[int] = []
     for crashes, most in (("crashes = 0", limit), ("crashes > 0", 1)):
         for lane in lanes:
             ask = partial(_lease_lane, now, me, lane=lane, ids=ids, crashes=crashes)
             room = most - len(leased)
             if room > 0:
-                leased += ask(room, _names("channel NOT IN", {*shut, *rated}))
+                leased += ask(room, _names("channel NOT IN", {*gate.closed, *rated}))
             for channel in rated:
                 room = most - len(leased)
-                if room > 0 and channel not in shut:
+                if room > 0 and channel not in gate.closed:
                     due = _due(now).filter(lane=lane, channel=channel)
                     leased += _lease_rated(channel, room, ask, now, due, ids)
         if leased:
             break
     return leased
-
-
-def _lease_probe(channel: str, now: datetime, me: str) -> list[int]:
-    if channel in allowances.channel_rates() and not allowances.take(channel, 1, now):
-        return []
-    for crashes in ("crashes = 0", "crashes > 0"):
-        for lane in LANES:
-            names = _names("channel IN", {channel})
-            leased = _lease_lane(now, me, 1, names, lane=lane, ids=None, crashes=crashes)
-            if leased:
-                return leased
-    allowances.return_all({channel: 1}, now)
-    return []
 
 
 def _lease_rated(
