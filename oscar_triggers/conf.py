@@ -224,7 +224,8 @@ def _check_addresses(loaded: TriggersSettings) -> None:
     """Refuse addresses and senders that letters could not begin with."""
     places: dict[str, Any] = {"BASE_URL": loaded.base_url}
     _check_senders("SENDERS", loaded.senders)
-    for pk, site in loaded.sites.items():
+    sites: Mapping[Any, Any] = loaded.sites
+    for pk, site in sites.items():
         label = f"SITES[{pk!r}]"
         if not isinstance(pk, int):
             _refuse("SITES", pk, "the site's number as its key, as in {1: {…}}")

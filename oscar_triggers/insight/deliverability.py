@@ -68,7 +68,7 @@ def _is_reserved(domain: str) -> bool:
     return (
         "." not in domain
         or domain.rsplit(".", 1)[-1] in _RESERVED
-        or domain.endswith(_RESERVED_DOMAINS)
+        or f".{domain}".endswith(tuple(f".{name}" for name in _RESERVED_DOMAINS))
     )
 
 

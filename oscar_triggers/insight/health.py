@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, ProgrammingError, connections
+from django.db import Error as DatabaseTrouble
+from django.db import connections
 from django.db.models import Count, Min, Q
 from django.utils.timesince import timesince
 
@@ -39,7 +40,7 @@ def examine(now: datetime) -> list[Finding]:
     """Look at everything in the database that tells how the engine is; never raises for it."""
     try:
         return _examine(now)
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseTrouble as error:
         return [
             Finding(
                 level=Level.PROBLEM,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core import checks as django_checks
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -94,11 +94,15 @@ def test_monitoring_reads_figures_and_none_of_them_names_a_person(
     assert "example.com" not in text
 
 
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, InternalError])
 def test_a_database_that_does_not_answer_is_said_and_not_raised(
-    client: Client, say: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    say: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
 ) -> None:
     def gone(now: object) -> None:
-        raise OperationalError("server closed the connection")
+        raise error("server closed the connection")
 
     monkeypatch.setattr(health, "_missing_tables", lambda: gone(None))
     answer = client.get(ADDRESS)
@@ -219,3 +223,5 @@ def test_without_a_network_the_doctor_finds_nothing_wrong(say: Callable[..., Non
 def test_made_up_names_are_not_asked_about(say: Callable[..., None]) -> None:
     say(SENDERS={"promotional": {"from_email": "news@shop.example"}})
     assert deliverability.sender_domains() == []
+    say(SENDERS={"promotional": {"from_email": "news@my-example.com"}})
+    assert deliverability.sender_domains() == ["my-example.com"]
