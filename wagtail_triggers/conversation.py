@@ -15,7 +15,8 @@ from oscar_triggers.engine import reading
 from oscar_triggers.exceptions import TriggersError
 from oscar_triggers.models import Dispatch, Enrollment, Message
 
-from .outline import Line, outline, step_names
+from .naming import step_names
+from .outline import Line, outline
 
 
 @dataclass(frozen=True, kw_only=True)

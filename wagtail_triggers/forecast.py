@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.translation import npgettext, pgettext
 
-from oscar_triggers import events, steps
+from oscar_triggers import events
 from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.engine import flows
 from oscar_triggers.exceptions import InvalidOptions, UnknownKind
 from oscar_triggers.models import Flow, FlowState
 
 from .compiler import Draft, to_definition
+from .naming import step_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Place:
     step: str
     people: int
     fate: str
+    #: Of them: held, because the engine could not go on.
+    held: int = 0
     #: Whether the draft no longer has the step.
     is_lost: bool = False
 
@@ -79,7 +82,9 @@ def forecast(draft: Draft, now: datetime) -> Forecast:
 
 
 def _of_running(flow: Flow, draft: Draft, now: datetime) -> Forecast:
-    runs = pgettext("triggers", "This flow runs already; publishing changes its text only.")
+    runs = pgettext(
+        "triggers", "This flow runs already; whoever enters from now on goes through this text."
+    )
     try:
         definition = to_definition(draft)
     except (UnknownKind, InvalidOptions):
@@ -87,6 +92,7 @@ def _of_running(flow: Flow, draft: Draft, now: datetime) -> Forecast:
     assert flow.live_version is not None
     preview = flows.migration_preview(flow.live_version, definition, now)
     standing = [line for line in preview.lines if line.people]
+    names = step_names(definition)
     if not standing:
         return Forecast(
             sentences=(runs, pgettext("triggers", "Nobody is on the way in an older version."))
@@ -103,7 +109,11 @@ def _of_running(flow: Flow, draft: Draft, now: datetime) -> Forecast:
             Place(
                 step=_step_name(flow, line.step_key, line.step_name),
                 people=line.people,
-                fate=line.what_becomes(draft.people),
+                held=line.held,
+                fate=replace(
+                    line,
+                    destination_name=names.get(line.destination, line.destination_name),
+                ).what_becomes(draft.people),
                 is_lost=not line.step_exists,
             )
             for line in standing
@@ -116,12 +126,7 @@ def _step_name(flow: Flow, key: str, name: str) -> str:
     if not key:
         return pgettext("triggers", "at the end")
     assert flow.live_version is not None
-    walked = FlowDefinition.from_dict(flow.live_version.definition).walk()
-    for number, (step, *_rest) in enumerate(walked, start=1):
-        if step.key == key:
-            label = steps.registry.get(step.kind).label if step.kind in steps.registry else name
-            return f"{number}. {label}"
-    return name
+    return step_names(FlowDefinition.from_dict(flow.live_version.definition)).get(key, name)
 
 
 def _recent(about: str, count: int) -> str:

@@ -126,15 +126,6 @@ def _lines(
     return tuple(lines)
 
 
-def step_names(definition: FlowDefinition) -> dict[str, str]:
-    """Return every step by its key, as "2. Send a message"; the editor's keys are random."""
-    found = {}
-    for number, (step, *_rest) in enumerate(definition.walk(), start=1):
-        label = steps.registry.get(step.kind).label if step.kind in steps.registry else ""
-        found[step.key] = f"{number}. {capfirst(str(label or step.kind))}"
-    return found
-
-
 def trigger_line(definition: FlowDefinition) -> Line | None:
     """Return what starts a flow, in words."""
     if definition.trigger not in events.registry:

@@ -164,7 +164,8 @@ def values_in_words(compared: Mapping[str, Any]) -> str:
     said = "; ".join(
         word(value) if _is_tree(value) else f"{name_of(key)}: {word(value)}"
         for key, value in compared.items()
-        if value not in (None, "", [], {})
+        # A tree says by itself which conditions it joins.
+        if value not in (None, "", [], {}) and not (key == "condition" and "of" in compared)
     )
     return Truncator(said).chars(_LONGEST)
 

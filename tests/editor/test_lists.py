@@ -194,6 +194,7 @@ def test_the_list_says_where_each_flow_stands_and_counts(publisher_client: Clien
         ("changed", ["changed"]),
         ("paused", ["resting"]),
         ("archived", ["gone"]),
+        ("shadow", ["rehearsing"]),
         ("draft", ["sketch"]),
     ],
 )
@@ -201,11 +202,12 @@ def test_flows_are_found_by_their_state(
     publisher_client: Client, state: str, found: list[str]
 ) -> None:
     make_template()
-    for key in ("running", "changed", "resting", "gone"):
+    for key in ("running", "changed", "resting", "gone", "rehearsing"):
         make_flow(key, publish=True)
     make_flow("sketch")
     FlowDraft.objects.get(key="changed").save_revision()
     Flow.objects.filter(key="resting").update(state="paused")
+    Flow.objects.filter(key="rehearsing").update(state="shadow")
     FlowDraft.objects.get(key="gone").unpublish()
     FlowDraft.objects.filter(key="changed").update(has_unpublished_changes=True)
     response = publisher_client.get(reverse(f"{FLOWS}:list"), {"state": state})
