@@ -10,11 +10,21 @@ import logging
 import os
 import re
 import smtplib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from benchmarks import basket_letter
-from benchmarks.stage import Watch, fresh_database, on_each_database, per_unit, ratio, table
+from benchmarks.stage import (
+    Watch,
+    fresh_database,
+    on_each_database,
+    per_unit,
+    ratio,
+    settle,
+    side_by_side,
+    table,
+)
 
 LETTERS = int(os.environ.get("BENCHMARK_LETTERS", "200"))
 ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
@@ -78,10 +88,32 @@ class Caught:
             )
 
 
-def _bare_smtplib(caught: Caught, port: int) -> None:
+def _bare_smtplib(letters: Sequence[tuple[str, str, Any]], port: int) -> None:
     with smtplib.SMTP("127.0.0.1", port) as connection:
-        for sender, recipient, data in caught.wire:
+        for sender, recipient, data in letters:
             connection.sendmail(sender, [recipient], data)
+
+
+def _as_text(caught: Caught) -> list[tuple[str, str, str]]:
+    """Return the letters as `sendmail` takes them from whoever gives it a str: it encodes them."""
+    return [(sender, to, data.decode("ascii")) for sender, to, data in caught.wire]
+
+
+def _send_as_one_of_two(number: int) -> None:
+    from django.utils import timezone
+
+    from oscar_triggers.engine import outbox
+
+    while outbox.send_due(timezone.now() + timedelta(seconds=5)):
+        pass
+
+
+def _send_with_two() -> None:
+    from oscar_triggers.models import Dispatch, DispatchState
+
+    side_by_side(2, _send_as_one_of_two)
+    sent = Dispatch.objects.filter(state=DispatchState.SENT).count()
+    assert sent == LETTERS, sent
 
 
 def _template_for_post_office() -> None:
@@ -151,15 +183,16 @@ def _post_office() -> None:
         sent += more
 
 
-def _with_backend(backend: str, watch: Watch, *, group: int = 1) -> None:
+def _with_backend(backend: str, watch: Watch, *, group: int = 1, workers: int = 1) -> None:
     from django.conf import settings
     from django.test import override_settings
 
     forget()
     plan()
+    settle()
     ours = {**settings.OSCAR_TRIGGERS, "HAND_OVER_GROUP": group, "PREPARE_STATEMENTS": True}
     with override_settings(EMAIL_BACKEND=backend, OSCAR_TRIGGERS=ours):
-        watch.time(send_all)
+        watch.time(send_all if workers == 1 else _send_with_two)
 
 
 def run() -> None:
@@ -173,15 +206,26 @@ def run() -> None:
             caught = Caught()
             plan()
             caught.catch()
-            ours, grouped, standard, bare, peer, filling, queueing = (Watch() for _ in range(7))
+            ours, grouped, pair, grouped_pair, standard = (Watch() for _ in range(5))
+            bare, text, bare_pair, peer, filling, queueing = (Watch() for _ in range(6))
+            written = _as_text(caught)
+            halves = [caught.wire[0::2], caught.wire[1::2]]
             for _round in range(ROUNDS):
                 _with_backend(OURS, ours)
                 _with_backend(OURS, grouped, group=20)
-                bare.time(lambda: _bare_smtplib(caught, sink.port))
+                bare.time(lambda: _bare_smtplib(caught.wire, sink.port))
+                text.time(lambda: _bare_smtplib(written, sink.port))
+                _with_backend(OURS, pair, workers=2)
+                _with_backend(OURS, grouped_pair, group=20, workers=2)
+                bare_pair.time(
+                    lambda: side_by_side(2, lambda n: _bare_smtplib(halves[n], sink.port))
+                )
                 _with_backend(DJANGOS, standard)
                 queueing.time(lambda: _queue_at_post_office(caught))
+                settle()
                 peer.time(_post_office)
                 _queue_to_fill_at_post_office(caught)
+                settle()
                 filling.time(_post_office)
             size = sum(len(data) for *_, data in caught.wire) / len(caught.wire)
             print(
@@ -189,10 +233,14 @@ def run() -> None:
                 flush=True,
             )
             rows = [
-                ("whole path, our SMTP backend, group 1", ours),
-                ("whole path, our SMTP backend, group 20", grouped),
-                ("whole path, Django's SMTP backend", standard),
-                ("bare smtplib, bytes prebuilt (limit)", bare),
+                ("whole path, group 1", ours),
+                ("whole path, group 20", grouped),
+                ("whole path, group 1, 2 workers", pair),
+                ("whole path, group 20, 2 workers", grouped_pair),
+                ("whole path, Django's SMTP backend, group 1", standard),
+                ("bare smtplib, ready bytes (limit)", bare),
+                ("bare smtplib, given a str, which it encodes", text),
+                ("bare smtplib, ready bytes, 2 processes", bare_pair),
                 ("post_office, filled when queued (peer)", peer),
                 ("post_office, filled at the delivery, as ours (peer)", filling),
                 ("post_office queueing before that", queueing),

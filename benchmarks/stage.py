@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +25,53 @@ class Watch:
 
     def time(self, work: Callable[[], object]) -> None:
         """Run one round."""
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), _cpu()
         work()
-        self.cpu.append(time.process_time() - cpu)
+        self.cpu.append(_cpu() - cpu)
         self.wall.append(time.perf_counter() - wall)
+
+
+def _cpu() -> float:
+    """Return what this process and its finished children used (seconds)."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def side_by_side(count: int, work: Callable[[int], object]) -> None:
+    """Run work in so many processes at once, each with its number; raises when one fails."""
+    from django.db import connections
+
+    connections.close_all()
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                work(number)
+                status = 0
+            except Exception:  # noqa: BLE001 - told to the parent by the exit code
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        children.append(child)
+    codes = [os.waitpid(child, 0)[1] for child in children]
+    assert not any(codes), "a worker failed"
+
+
+def settle() -> None:
+    """Bring database and process to where they are after a while: statistics, loaded modules.
+
+    Autovacuum gathers statistics within a minute, and `triggers_run` freezes what is loaded;
+    all contestants get both.
+    """
+    from django.db import connection
+
+    from oscar_triggers.engine import worker
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    worker.settle_in()
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

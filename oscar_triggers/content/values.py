@@ -42,6 +42,11 @@ class Money:
 
 def to_json(value: Any) -> Any:
     """Turn merge values into what JSON can hold, so that from_json gives them back."""
+    kind = value.__class__
+    if kind is str or kind is int:
+        return value
+    if kind is dict:
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Money):
         return {"$money": [str(value.amount), value.currency]}
     if isinstance(value, datetime):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import socket
@@ -17,3 +18,12 @@ def _process_tag(pid: int) -> str:
 def name() -> str:
     """Return a name that no other running worker has: host, process, thread."""
     return f"{_process_tag(os.getpid())}:{threading.get_ident() % 10_000}"[:40]
+
+
+def settle_in() -> None:
+    """Leave what a long-lived process has loaded out of every later garbage collection.
+
+    Looking through all of Django and the shop takes 0.2 s, and it came about once in 200 letters.
+    """
+    gc.collect()
+    gc.freeze()

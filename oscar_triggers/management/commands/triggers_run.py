@@ -12,7 +12,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections
 
 from oscar_triggers.conf import triggers_settings
-from oscar_triggers.engine import clockwork, faults, installation
+from oscar_triggers.engine import clockwork, faults, installation, worker
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Command(BaseCommand):
             while self._tick_has_more():
                 pass
             return
+        worker.settle_in()
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
