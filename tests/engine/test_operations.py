@@ -161,8 +161,8 @@ def test_several_workers_together_keep_to_the_limit(say: Setter, now: datetime) 
     def work() -> None:
         begin.wait()
         try:
-            for _turn in range(12):
-                outbox.send_due(moment)
+            for turn in range(24):
+                outbox.send_due(moment + timedelta(milliseconds=turn))
         finally:
             connection.close()
 
