@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.translation import pgettext_lazy
 
 from oscar_triggers.kinds import Kind
+
+K = TypeVar("K", bound=type[Kind])
 
 #: Where a kind stands that no group names, as one that an app of the shop brought.
 MORE: Any = pgettext_lazy("triggers group", "More")
@@ -63,12 +65,12 @@ CONDITIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
 
 
 def in_groups(
-    found: Iterable[tuple[str, type[Kind]]],
+    found: Iterable[tuple[str, K]],
     groups: tuple[tuple[Any, tuple[str, ...]], ...],
-) -> list[tuple[str, type[Kind], Any]]:
+) -> list[tuple[str, K, Any]]:
     """Return registered kinds in the order of the chooser, each with the title of its group."""
     left = dict(found)
-    ordered: list[tuple[str, type[Kind], Any]] = [
+    ordered: list[tuple[str, K, Any]] = [
         (kind, left.pop(kind), title) for title, kinds in groups for kind in kinds if kind in left
     ]
     return [*ordered, *((kind, shown, MORE) for kind, shown in left.items())]
