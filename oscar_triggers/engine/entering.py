@@ -182,7 +182,8 @@ def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> list[
                 "state": EnrollmentState.ACTIVE,
                 "step_key": plans.plan_of(_version(candidate.flow)).first,
                 "due_at": now,
-                "arrived_at": now,
+                # What they wait for may have happened before the tick let them in.
+                "arrived_at": min(one.occurred_at, now),
                 "clock_at": one.occurred_at,
                 "entered_at": now,
                 "payload": dict(candidate.subject.payload),

@@ -24,7 +24,7 @@ from ..kinds import option
 from ..snapshots import Subject, Verdict
 from . import tables
 from .goods import GoodsCondition
-from .purchases import Purchase, purchases_of, purchases_since_entry
+from .purchases import Purchase, purchases_of, purchases_since_entry, since_the_event
 
 _SINCE_WE_LISTEN = pgettext_lazy(
     "triggers", "Orders of a guest count from the day on which Triggers was installed."
@@ -234,7 +234,11 @@ class Bought(GoodsCondition):
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch in a constant number of queries."""
-        every = purchases_since_entry(subjects) if self.since_entry else purchases_of(subjects)
+        every = (
+            purchases_since_entry(since_the_event(subjects))
+            if self.since_entry
+            else purchases_of(subjects)
+        )
         young = [_younger(orders, self.within, now) for orders in every]
         goods = self.goods()
         with_goods = set(
@@ -281,7 +285,8 @@ class OrderedSinceEntry(Condition):
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
         """Answer for a batch in a constant number of queries."""
         verdicts = []
-        for one, orders in zip(subjects, purchases_since_entry(subjects), strict=True):
+        people = since_the_event(subjects)
+        for one, orders in zip(people, purchases_since_entry(people), strict=True):
             compared = {
                 "since": one.entered_at,
                 "orders": len(orders),

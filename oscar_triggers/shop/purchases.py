@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from ..engine import contacts
-from ..models import Contact, JournalEntry
+from ..models import Contact, Enrollment, JournalEntry
 from ..snapshots import Subject
 from . import tables
 from .events import OrderPlaced
@@ -66,6 +66,25 @@ def purchases_of(subjects: Sequence[Subject]) -> list[list[Purchase]]:
             | {by_number[number] for number in one.numbers if number in by_number}
         )
         for one in identities
+    ]
+
+
+def since_the_event(subjects: Sequence[Subject]) -> list[Subject]:
+    """Return the subjects as entered when their event happened, by one query.
+
+    The tick lets people in a moment after it, or hours after an outage: who ordered in between
+    has ordered since.
+    """
+    happened = dict(
+        Enrollment.objects.filter(
+            pk__in=[one.enrollment_id for one in subjects], journal_entry__isnull=False
+        ).values_list("pk", "journal_entry__occurred_at")
+    )
+    return [
+        replace(
+            one, entered_at=min(one.entered_at, happened.get(one.enrollment_id, one.entered_at))
+        )
+        for one in subjects
     ]
 
 

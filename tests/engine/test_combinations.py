@@ -335,3 +335,37 @@ def test_an_event_that_is_routed_while_its_waiter_is_just_asked_is_not_slept_thr
     second.join()
     advancing.advance(later)
     assert Message.objects.count() == 1
+
+
+def test_what_the_first_step_waits_for_may_happen_before_the_tick_lets_someone_in(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    options = {"event": "order_placed", "timeout": "1h"}
+    until = {"key": "until", "kind": "wait_for_event", "options": options}
+    publish_flow({**until, "branches": {"timed_out": [SEND]}})
+    expire(at=now)
+    _order(person, "1", now + timedelta(seconds=20))
+    for minutes in (1, 2, 90, 91):
+        tick(now + timedelta(minutes=minutes))
+    assert Enrollment.objects.get().exit_reason == ExitReason.COMPLETED
+    assert not Message.objects.exists()
+
+
+def test_who_ordered_before_the_tick_let_them_in_has_ordered_since(
+    publish_flow: Publish, expire: Tell, person: Person, agreed: int, tick: Tick, now: datetime
+) -> None:
+    question = {"kind": "not", "of": [{"kind": "ordered_since_entry"}]}
+    publish_flow(wait("pause", "1h"), SEND, stay=[question])
+    expire(at=now)
+    placed_at = now + timedelta(seconds=20)
+    get_model("order", "Order").objects.create(
+        number="1",
+        guest_email=person.email,
+        total_incl_tax=1,
+        total_excl_tax=1,
+        date_placed=placed_at,
+    )
+    for minutes in (1, 90, 91):
+        tick(now + timedelta(minutes=minutes))
+    assert Enrollment.objects.get().exit_reason == ExitReason.CONDITION
+    assert not Message.objects.exists()
