@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import idna
@@ -49,6 +50,7 @@ def letter_headers(
     return headers
 
 
+@lru_cache(maxsize=256)
 def host_of(base_url: str) -> str:
     """Return the host of a shop's address in ASCII, "localhost" when it has none."""
     host = urlsplit(base_url).hostname or "localhost"
@@ -87,5 +89,6 @@ def unsubscribe_problem(base_url: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=1_024)
 def _label(text: str) -> str:
     return _NOT_IN_A_LABEL.sub("-", text.lower()).strip("-")[:40]
