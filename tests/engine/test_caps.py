@@ -254,9 +254,9 @@ def test_two_workers_never_send_one_too_many(
     start = threading.Barrier(flows)
     really = hand_over.hand_over
 
-    def together(*args: Any, **rest: Any) -> None:
+    def together(*args: Any, **rest: Any) -> int:
         start.wait(10)
-        really(*args, **rest)
+        return really(*args, **rest)
 
     monkeypatch.setattr(hand_over, "hand_over", together)
 
