@@ -187,3 +187,10 @@ def test_a_flow_that_is_published_to_rehearse_sends_nothing_until_it_goes_live(
     publisher_client.post(reverse(EDIT, args=[draft.pk]), {**form, "name": "Another name"})
     flow.refresh_from_db()
     assert (flow.state, flow.name) == ("live", "Another name")
+
+
+def test_a_new_flow_begins_with_the_usual_times(publisher_client: Client) -> None:
+    page = publisher_client.get(reverse("wagtailsnippets_wagtail_triggers_flowdraft:add"))
+    form = page.context["form"]
+    assert form["max_lateness"].value() == timedelta(hours=12)
+    assert form["attribution_window"].value() == timedelta(days=5)

@@ -12,6 +12,7 @@ from wagtail.admin.forms.models import WagtailAdminModelForm
 
 from oscar_triggers import events
 from oscar_triggers.conf import triggers_settings
+from oscar_triggers.definitions import FlowDefinition
 
 from ..checking import FORM_FIELDS, draft_problems, errors_by_field
 from .durations import DurationField
@@ -50,6 +51,7 @@ class FlowForm(FlowRulesForm, WagtailAdminModelForm):
     )
     max_lateness = DurationField(
         label=pgettext_lazy("triggers", "Send at most this late"),
+        initial=FlowDefinition.max_lateness,
         help_text=pgettext_lazy(
             "triggers", "After an outage, messages that are later than this are not sent any more."
         ),

@@ -45,6 +45,7 @@ class FlowRulesForm(forms.Form):
     )
     attribution_window = DurationField(
         label=pgettext_lazy("triggers", "Count orders until so long after a click"),
+        initial=FlowDefinition.attribution_window,
         required=False,
     )
     window_days = forms.MultipleChoiceField(
