@@ -174,6 +174,9 @@ class _Batch:
 
     def hand_over_group(self, group: Sequence[Ready]) -> None:
         """Settle the last group and mark this one in one commit, then hand over what is marked."""
+        if signals.message_sending.has_listeners():
+            # A receiver that kills the process must not leave the letters before in doubt.
+            self._write_down()
         willing = [
             one
             for one in group
@@ -425,12 +428,17 @@ class _Batch:
 
     def write_notes(self) -> None:
         """Write what is not written yet, and restart the waits behind what was sent."""
+        self._write_down()
         now = self.now
-        if self._gone or self._notes:
-            with trips.trip(database_for(Dispatch)) as trip:
-                settling.write_sent(trip, self._gone, now)
-                note_on(trip, self._notes, now)
-            settling.tell_sent(self._gone)
         if self._sent:
             settling.restart_waits(self._sent, now)
         breakers.release(frozenset(self._probing), now)
+
+    def _write_down(self) -> None:
+        gone, notes = self._gone, self._notes
+        if gone or notes:
+            with trips.trip(database_for(Dispatch)) as trip:
+                settling.write_sent(trip, gone, self.now)
+                note_on(trip, notes, self.now)
+            self._gone, self._notes = [], []
+            settling.tell_sent(gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,9 +10,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from oscar_triggers import channels
+from oscar_triggers import channels, tasks
 from oscar_triggers.channels import Channel, Outcome, Parcel, Receipt
-from oscar_triggers.engine import allowances, clockwork, intake, outbox, retries
+from oscar_triggers.engine import allowances, clockwork, intake, outbox, paces, retries
 from oscar_triggers.models import Alarm, Breaker, BreakerState, Dispatch, DispatchState, Message
 from tests.storm.world import card_records, publish_card_flow
 
@@ -207,3 +208,47 @@ def test_letters_to_a_slow_domain_wait_for_their_tokens_and_others_do_not(
     _send_all(due + timedelta(seconds=2))
     assert len(provider.took) == PEOPLE
     assert provider.took == sorted(provider.took)
+
+
+def test_celerys_tick_finds_out_that_the_provider_is_back(
+    due: datetime, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = due - timedelta(days=365)
+    Dispatch.objects.update(due_at=past)
+    Breaker.objects.create(
+        name="email", state=BreakerState.OPEN, failures=5, openings=1, retry_at=past
+    )
+    rung: list[list[int]] = []
+    monkeypatch.setattr(
+        tasks.send_chunk, "apply_async", lambda args, **options: rung.append(args[0])
+    )
+    # Those at the head are too late by now: they are no answer, and do not end the search.
+    late = list(Dispatch.objects.order_by("pk").values_list("message", flat=True)[:5])
+    Message.objects.filter(pk__in=late).update(not_after=past)
+    tasks.tick()
+    while rung:
+        tasks.send_chunk(rung.pop(0))
+    assert Breaker.objects.get().state == BreakerState.CLOSED
+    assert len(provider.took) == PEOPLE - len(late)
+    assert set(Dispatch.objects.values_list("state", "attempt")) == {("sent", 1), ("expired", 0)}
+
+
+def test_a_slow_provider_gets_small_batches_and_what_is_left_goes_on_at_once(
+    due: datetime, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(dispatch_id: int) -> Receipt:
+        time.sleep(0.05)
+        return works(dispatch_id)
+
+    provider.answer = slowly
+    Dispatch.objects.update(due_at=due - timedelta(days=365))
+    ids = list(Dispatch.objects.order_by("pk").values_list("pk", flat=True))
+    began = time.monotonic()
+    left = clockwork.work_on(ids)
+    assert time.monotonic() - began < 2
+    assert 0 < len(left) < PEOPLE
+    assert sorted([*provider.took, *left]) == ids
+    assert set(Dispatch.objects.filter(pk__in=left).values_list("state", "attempt")) == {
+        ("planned", 0)
+    }
+    assert paces.size() < 10
