@@ -80,10 +80,10 @@ class Filling:
         """Write what was written before, and what the values say."""
         add = self.out.append
         for one in program:
-            if one.__class__ is str:
-                add(one)  # type: ignore[arg-type]  # asked the quick way
+            if isinstance(one, str):
+                add(one)
             else:
-                one(self)  # type: ignore[operator]
+                one(self)
 
     def check_length(self, start: int = 0) -> None:
         """Raise LetterTooLong when what was written since piece `start` is."""

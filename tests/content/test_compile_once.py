@@ -234,7 +234,9 @@ def assert_links_agree(
         followed = replace(
             followed,
             html=followed.html.replace(f'"{PREFIX}{number}/"', f'"{html.escape(target)}"'),
-            text=re.sub(rf"{re.escape(PREFIX)}{number}/(?!\d)", lambda _m: target, followed.text),
+            text=re.sub(
+                rf"{re.escape(PREFIX)}{number}/(?!\d)", lambda _m, to=target: to, followed.text
+            ),
         )
     hidden = rf'<a href="{re.escape(PREFIX)}0/" style="display:none"[^>]*></a>'
     assert re.sub(hidden, "", followed.html) == plain.html
