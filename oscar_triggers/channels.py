@@ -73,8 +73,8 @@ class Receipt:
 class Channel(Kind):
     """A way to reach people; extensions write `normalise` and `send` or `send_many`.
 
-    The engine makes one instance for a batch, calls `send_many` for each group of it and
-    `close` at the end: connections may be kept in between.
+    The engine makes one instance for some batches, calls `send_many` for each group of them and
+    `close` at the end: connections may be kept in between, and may be found closed by the server.
     """
 
     #: Type of template this channel needs: "email" or "text".

@@ -24,6 +24,8 @@ class SmtpSink:
     #: Bytes as they came over the wire.
     raw: list[bytes] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
+    #: The connections over which letters came, by their client's address and port.
+    peers: set[Any] = field(default_factory=set)
     #: An SMTP reply such as "451 try again later" that is given to every letter instead of 250.
     refuse_with: str = ""
     _arrived: threading.Condition = field(default_factory=threading.Condition)
@@ -45,6 +47,7 @@ class SmtpSink:
         with self._arrived:
             self.raw.clear()
             self.envelopes.clear()
+            self.peers.clear()
 
     async def handle_DATA(  # noqa: N802 — aiosmtpd names its hooks after SMTP's verbs
         self, server: SMTP, session: Session, envelope: Envelope
@@ -55,6 +58,7 @@ class SmtpSink:
         with self._arrived:
             self.raw.append(bytes(envelope.original_content or b""))
             self.envelopes.append(envelope)
+            self.peers.add(session.peer)
             self._arrived.notify_all()
         return "250 OK"
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..conf import triggers_settings
 from ..models import Pulse
 from ..models.sql import database_now, insert_or_ignore
-from . import advancing, installation, outbox, paces, routing, sweeping, watching
+from . import advancing, hand_over, installation, outbox, paces, routing, sweeping, watching
 from .planning import TRANSACTIONAL_LANE
 
 #: How long one kind of work goes on before the next has its turn (seconds).
@@ -62,7 +62,8 @@ def tick(
         return TickReport(at=moment)
     found = sweeping.run_due(moment)
     recovered = outbox.recover(clock())
-    done = _take_turns(clock, lanes if send else ())
+    with hand_over.connections_kept():
+        done = _take_turns(clock, lanes if send else ())
     watching.watch(clock())
     _beat(clock())
     return TickReport(
@@ -97,11 +98,12 @@ def work_on(ids: Sequence[int]) -> list[int]:
     a tick that waits behind other tasks neither.
     """
     clock, until = _going(database_now(Pulse)), time.monotonic() + _CHUNK
-    while True:
-        do_urgent(clock())
-        sent = _send(clock, until, ids=ids)
-        if time.monotonic() >= until or not sent:
-            break
+    with hand_over.connections_kept():
+        while True:
+            do_urgent(clock())
+            sent = _send(clock, until, ids=ids)
+            if time.monotonic() >= until or not sent:
+                break
     # Where only a pause of seconds brings more, the next tick looks again.
     goes_on = sent or 0 < outbox.rest_for(clock(), ids=ids) <= _CHUNK
     return outbox.still_due(ids, clock()) if goes_on else []

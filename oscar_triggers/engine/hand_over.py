@@ -9,9 +9,11 @@ before that moment stops the letter; what is not marked is never handed over.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -112,6 +114,37 @@ def hand_over(
     return handed_over
 
 
+class _Kept(threading.local):
+    """The channels of this thread that outlive a batch; None where each batch has its own."""
+
+    channels: dict[str, Channel] | None = None
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def connections_kept() -> Iterator[None]:
+    """Let all batches inside share their channels, so that connections are opened once."""
+    if _kept.channels is not None:
+        yield
+        return
+    _kept.channels = {}
+    try:
+        yield
+    finally:
+        shared, _kept.channels = _kept.channels, None
+        _close(shared)
+
+
+def _close(opened: Mapping[str, Channel]) -> None:
+    for kind, channel in opened.items():
+        try:
+            channel.close()
+        except Exception as error:  # noqa: BLE001 - what was sent is sent
+            logger.error("The channel %s cannot be closed: %s", kind, faults.told(error))
+
+
 def _no_receipt(one: Ready) -> Receipt:
     return Receipt(
         dispatch_id=one.row.pk, outcome=Outcome.UNKNOWN, detail="The channel gave no receipt."
@@ -126,7 +159,7 @@ class _Batch:
         self.owner = owner
         self._started = time.monotonic()
         self._renewed_at = now
-        self._channels: dict[str, Channel] = {}
+        self._own: dict[str, Channel] = {}
         self._notes: list[Note] = []
         self._sent: list[int] = []
         #: What went with the last group, and is not written down yet.
@@ -322,9 +355,10 @@ class _Batch:
         return [receipts.get(one.row.pk) or _no_receipt(one) for one in marked]
 
     def _channel(self, kind: str) -> Channel:
-        if kind not in self._channels:
-            self._channels[kind] = channels.get(kind)
-        return self._channels[kind]
+        opened = self._own if _kept.channels is None else _kept.channels
+        if kind not in opened:
+            opened[kind] = channels.get(kind)
+        return opened[kind]
 
     def _write(self, one: Ready, receipt: Receipt) -> None:
         receipt = catches.receipt_of(receipt)
@@ -419,12 +453,8 @@ class _Batch:
         )
 
     def close(self) -> None:
-        """Let go of the channels' connections."""
-        for kind, channel in self._channels.items():
-            try:
-                channel.close()
-            except Exception as error:  # noqa: BLE001 - what was sent is sent
-                logger.error("The channel %s cannot be closed: %s", kind, faults.told(error))
+        """Let go of the connections that nobody else goes on with."""
+        _close(self._own)
 
     def write_notes(self) -> None:
         """Write what is not written yet, and restart the waits behind what was sent."""
