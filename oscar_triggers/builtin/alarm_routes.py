@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
-from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils.module_loading import import_string
 from django.utils.translation import pgettext
 
 from ..engine.alarms import Notice, Route, routes
-
-#: For a connection and for each read (seconds): a route must not hold the tick up.
-TIMEOUT = 5
+from . import staff_mail
 
 _AT_HOME = ("localhost", "127.0.0.1", "::1")
 
@@ -39,7 +35,7 @@ class MailAdmins(Route):
                 # (name, address), or since Django 6.0 the address alone.
                 to=[one if isinstance(one, str) else one[1] for one in settings.ADMINS],
             ),
-            _project_mail(),
+            staff_mail.connection(),
         )
 
 
@@ -66,9 +62,9 @@ class OwnMail(Route):
             to=list(options["to"]),
         )
         if not options.get("backend"):
-            _send(message, _project_mail())
+            _send(message, staff_mail.connection())
             return
-        made_with = {"timeout": TIMEOUT, **options.get("options", {})}
+        made_with = {"timeout": staff_mail.TIMEOUT, **options.get("options", {})}
         _send(message, import_string(options["backend"])(**made_with))
 
 
@@ -102,23 +98,11 @@ class WebHook(Route):
                 "base_url": notice.here.base_url,
             },
             headers=dict(options.get("headers", {})),
-            timeout=TIMEOUT,
+            timeout=staff_mail.TIMEOUT,
             allow_redirects=False,
         )
         if not 200 <= response.status_code < 300:
             raise OSError(f"The web address answered {response.status_code}.")
-
-
-def _project_mail() -> Any:
-    """Return the project's mail connection, as one that is not waited for longer than a route may.
-
-    Mail that hangs is what an alarm may be about: it must not keep the tick from going on.
-    """
-    mailers = getattr(mail, "mailers", None)  # Since Django 6.1.
-    connection = copy.copy(mail.get_connection() if mailers is None else mailers.default)
-    if hasattr(connection, "timeout"):
-        connection.timeout = min(connection.timeout or TIMEOUT, TIMEOUT)
-    return connection
 
 
 def _send(message: EmailMessage, connection: Any) -> None:

@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import pgettext, pgettext_lazy
@@ -24,12 +23,11 @@ from ..kinds import option
 from ..models import Enrollment
 from ..models.sql import database_for
 from ..steps import Advance, Outcome, Step, StepVisit
+from . import staff_mail
 from .moments import zone_for
 
 logger = logging.getLogger(__name__)
 
-#: How long a mail server may keep a tick that tells staff something, in seconds.
-_PATIENCE = 10
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 #: What the words of a Notify step can name: ids only, no personal data in mailboxes of staff.
 _KNOWN = ("flow", "step", "enrollment", "contact", "about", "language", "rehearsal")
@@ -211,9 +209,12 @@ class Notify(Step):
         """Go on; staff are told once that is committed. A rehearsal tells nobody."""
         real = [visit for visit in visits if not visit.is_shadow]
         if real:
-            transaction.on_commit(
-                partial(self._tell, real), using=database_for(Enrollment), robust=True
-            )
+
+            def tell() -> None:
+                # A function of its own: Django's log of a failure would show a partial's values.
+                self._tell(real)
+
+            transaction.on_commit(tell, using=database_for(Enrollment), robust=True)
         return [
             Advance(compared={"rehearsal": True} if visit.is_shadow else {}) for visit in visits
         ]
@@ -250,12 +251,7 @@ class Notify(Step):
             for visit in visits
         ]
         try:
-            connection = get_connection(timeout=_PATIENCE)
-        except TypeError:
-            # Backends of other apps need not know a timeout.
-            connection = get_connection()
-        try:
-            connection.send_messages(letters)
+            staff_mail.connection().send_messages(letters)
         except Exception as error:  # noqa: BLE001 - whatever the backend raises: people moved on
             logger.error(
                 "%d notices to staff of step %s could not be sent: %s",

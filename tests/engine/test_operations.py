@@ -21,7 +21,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from oscar_triggers.builtin import alarm_routes
+from oscar_triggers.builtin import staff_mail
 from oscar_triggers.channels import Outcome, Receipt
 from oscar_triggers.engine import (
     alarms,
@@ -556,7 +556,7 @@ def test_mail_that_hangs_does_not_keep_the_tick_from_telling_by_the_next_route(
     port = silent.getsockname()[1]
     smtp = "django.core.mail.backends.smtp.EmailBackend"
     use_backend(settings, smtp, host="127.0.0.1", port=port, timeout=None)
-    monkeypatch.setattr(alarm_routes, "TIMEOUT", 0.3)
+    monkeypatch.setattr(staff_mail, "TIMEOUT", 0.3)
     settings.ADMINS = [("Boss", "boss@example.com")]
     own = {"to": ["night@example.com"]}
     say(ALARMS={"mail_admins": {}, "email": own, "webhook": {"url": url}})
