@@ -63,6 +63,8 @@ def test_every_kind_that_ships_is_documented() -> None:
         for registry in (events.registry, steps.registry, conditions.registry, channels.registry)
         for kind, entry in registry.items()
         if str(entry.__module__).startswith("oscar_triggers.")
+        # The test kit's channel is there only where the kit was imported.
+        and not str(entry.__module__).startswith("oscar_triggers.testing.")
         and getattr(entry, "can_trigger", True)
     ]
     assert len(shipped) > 8
