@@ -10,9 +10,10 @@ from typing import Any
 from .. import events
 from ..models import RUNNING, Enrollment, EnrollmentState, ExitReason, Flow, FlowState
 from ..models.sql import insert_or_ignore
+from ..policy import holdouts
 from ..snapshots import Subject
 from ..steps import Jump
-from . import admission, enrollments, planning, plans, splitting
+from . import admission, enrollments, planning, plans
 from .admission import Candidate, Refusal
 from .decisions import Note, note_many
 from .enrollments import Leaving
@@ -143,7 +144,13 @@ def hold_out(begun: Sequence[Enrollment], flows: dict[int, Flow], now: datetime)
             continue
         percent = plans.plan_of(flow.live_version).definition.holdout
         if percent:
-            splitting.hold_out(flow_id, flow.key, percent, people, now)
+            holdouts.arms_of(
+                [
+                    holdouts.Draw(flow_id=flow_id, contact_id=pk, percent=percent)
+                    for pk in sorted(people)
+                ],
+                now,
+            )
 
 
 def _there(leaps: Sequence[Leap], flows: dict[str, Flow]) -> dict[tuple[int, int, str], Enrollment]:

@@ -1,4 +1,4 @@
-"""Splitting: which arm of a test or of a holdout a contact is in, once and for all."""
+"""Splitting: which arm of a split a contact is in, once and for all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from datetime import datetime
 
 from ..models import Assignment
 from ..models.sql import insert_or_ignore
-
-#: Name of the assignments that keep a share of a flow's people without messages.
-HOLDOUT = "holdout"
-HELD = "held"
-NOT_HELD = "in"
 
 #: blake2b's own key: what keeps these numbers from equalling other hashes of the same text.
 _KEY = b"oscar_triggers.splitting"
@@ -29,7 +24,7 @@ def assign_many(
     """Return the arm of each contact, and keep it where it is new, in a constant number of statements.
 
     Who has an arm keeps it whatever the weights are now, also where its weight is 0. `name` is
-    the key of the split step, or HOLDOUT.
+    the key of the split step.
     """
     ids = set(contact_ids)
     known = _arms(flow_id, name, ids)
@@ -52,14 +47,6 @@ def assign_many(
     )
     # Read again: another worker may have been quicker, with other weights.
     return {**known, **_arms(flow_id, name, set(new))}
-
-
-def hold_out(
-    flow_id: int, flow_key: str, percent: int, contact_ids: Collection[int], now: datetime
-) -> dict[int, str]:
-    """Return HELD or NOT_HELD for each contact: who is kept without messages, for comparison."""
-    weights = {HELD: percent, NOT_HELD: 100 - percent}
-    return assign_many(flow_id, flow_key, HOLDOUT, contact_ids, weights, now)
 
 
 def variants_of(
