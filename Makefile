@@ -13,9 +13,19 @@ PYTEST := $(PY) -m pytest
 # Where tests look for PostgreSQL. Absent: a visible skip here, a failure with CI=true.
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BREAK ?=
+# Where a running sandbox answers, for its pictures.
+URL ?= http://127.0.0.1:8000
 ARGS ?=
+# Into how many processes the tests of the CI are shared out; each has a database of its own.
+WORKERS ?= 2
+CI_PARTS := ci-look test ci-postgres
+SHARED := -n $(WORKERS) --dist loadgroup
+# Tests that draw examples (tests/examples.py).
+LONG := tests/content/test_compile_once.py tests/engine/test_annual_dates.py tests/engine/test_files.py \
+	tests/engine/test_state_machine.py tests/policy/test_consent.py tests/policy/test_windows.py
 
-.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only lint format messages docs ci smoke-next storm clean
+.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only test-long \
+	lint format messages docs screenshots ci ci-parts ci-look ci-postgres test-next storm clean
 
 help: ## Show this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -35,11 +45,13 @@ demo: $(VENV)/.installed-sandbox ## Play the main job without a person (BREAK=or
 
 test: test-postgres-only test-sqlite ## Run the tests: PostgreSQL's own, then all on SQLite (ARGS=…)
 
+# Exit code 5: ARGS names tests of which none is of this kind.
 test-sqlite: $(VENV)/.installed-dev
 	@echo "── on SQLite ──"
-	@env -u TEST_DATABASE_URL $(PYTEST) -m "not postgres" $(ARGS)
+	@env -u TEST_DATABASE_URL $(PYTEST) $(SHARED) -m "not (postgres or storm or alone)" $(ARGS) || [ $$? -eq 5 ]
+	@echo "── storms, races and measurements on SQLite, one after another ──"
+	@env -u TEST_DATABASE_URL $(PYTEST) -m "(storm or alone) and not postgres" $(ARGS) || [ $$? -eq 5 ]
 
-# Exit code 5: ARGS names tests of which none is PostgreSQL's own.
 test-postgres-only: $(VENV)/.installed-dev
 	@echo "── on PostgreSQL, what only it can show ──"
 	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) -m postgres $(ARGS) || [ $$? -eq 5 ]
@@ -48,6 +60,9 @@ test-postgres: $(VENV)/.installed-dev ## Run all tests but the browser's on Post
 	@echo "── on PostgreSQL ──"
 	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) \
 		-m "postgres or not (browser or slow)" $(ARGS)
+
+test-long: $(VENV)/.installed-dev ## Draw all examples of the tests that draw some; CI draws a tenth
+	@TEST_LONG=1 $(PYTEST) $(LONG) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy, import contracts, missing migrations
 	$(VENV)/bin/ruff check .
@@ -74,13 +89,30 @@ messages: $(VENV)/.installed-dev ## Gather texts into locale/*/*.po and compile 
 docs: $(VENV)/.installed-dev ## Build the documentation; every warning is an error
 	$(PY) -m sphinx -n -W --keep-going -b html docs docs/_build/html
 
-smoke-next: ## A smoke test on Python 3.13 with the newest Django
-	@CI=$(CI) bash sandbox/smoke_next.sh
+screenshots: $(VENV)/.installed-dev ## Take the pictures of the docs from a running sandbox (URL=http://127.0.0.1:8000)
+	$(PY) docs/screenshots.py $(URL)
+
+test-next: ## Run what depends on Django on Python 3.13 with the newest Django
+	@CI=$(CI) bash sandbox/test_next.sh
 
 storm: $(VENV)/.installed-dev ## Kill everything in full; writes docs/trust.md (ARGS="--only kills")
 	@$(PY) -m tests.storm.full $(ARGS)
 
-ci: lint docs smoke-next test-postgres test-sqlite ## Everything, as the CI runs it
+ci: $(CI_PARTS) ## Everything, as the CI runs it
+
+# Side by side: one waits for the disk while the other works.
+ci-look: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint docs
+
+# Both far corners at once: what passed on SQLite with the oldest Python and Django runs on
+# PostgreSQL with the newest. What asks no database, and the browser, ends the same; what is
+# PostgreSQL's own ran with the tests.
+ci-postgres:
+	@echo "── the rest on PostgreSQL, with the newest Python and Django ──"
+	@CI=$(CI) WORKERS=$(WORKERS) TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} bash sandbox/test_next.sh $(ARGS)
+
+ci-parts:
+	@echo $(CI_PARTS)
 
 clean: ## Remove the sandbox's data and what the tools left (not the virtual environments)
 	rm -rf sandbox/var docs/_build dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -93,7 +93,7 @@ def plan(count: int) -> None:
     from tests.storm import world
 
     now = timezone.now()
-    call_command("triggers_publish", "presets", stdout=io.StringIO())
+    call_command("triggers_publish", "preset:abandoned-basket", stdout=io.StringIO())
     source = LetterSource(subject="You left something in your basket", body=BODY, language="en")
     templates.publish("abandoned-basket-1", "Benchmark", source, owner=Owner.FILE, now=now)
     Flow.objects.update(active_since=now - timedelta(days=1))

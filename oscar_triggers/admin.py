@@ -190,6 +190,15 @@ class VoucherGrantAdmin(LookOnlyAdmin):
     list_select_related = ("message__template", "contact")
 
 
+@admin.register(models.SurveyAnswer)
+class SurveyAnswerAdmin(LookOnlyAdmin):
+    """What people answered to surveys."""
+
+    list_display = ("pk", "survey", "score", "about_type", "about_id", "contact", "answered_at")
+    list_filter = ("survey", "score")
+    list_select_related = ("contact",)
+
+
 @admin.register(models.Pulse)
 class PulseAdmin(LookOnlyAdmin):
     """The engine's pulse."""

@@ -22,12 +22,13 @@ from django.urls import NoReverseMatch
 
 from . import channels
 from .builtin import anymail
-from .conf import TriggersSettings, site_settings, triggers_settings
+from .conf import PROMOTIONAL, TRANSACTIONAL, TriggersSettings, site_settings, triggers_settings
 from .content import links
 from .engine import alarms, allowances, breakers, catches, incentives, pruning, segments
 from .models import ALL_TOPICS, Message, random_id
 from .models.sql import database_for
-from .policy import caps, windows, zones
+from .policy import caps, senders, windows, zones
+from .shop.requests import takeover
 
 TAG = "oscar_triggers"
 _SMTP = "django.core.mail.backends.smtp."
@@ -275,6 +276,16 @@ def _senders(general: TriggersSettings) -> Iterator[CheckMessage]:
                     ),
                     id="oscar_triggers.W008",
                 )
+    for stream in (PROMOTIONAL, TRANSACTIONAL):
+        for key in ("", *senders.named()):
+            for domain in senders.refused_domains(key, stream):
+                name = f"NAMED_SENDERS[{key!r}]" if key else f"SENDERS[{stream!r}]"
+                yield django_checks.Error(
+                    f"OSCAR_TRIGGERS {name} writes from {domain!r}, which is not among "
+                    "SENDING_DOMAINS; no flow with this sender can be published.",
+                    hint="Add the domain once it is verified, or use another address.",
+                    id="oscar_triggers.E030",
+                )
 
 
 @register(TAG)
@@ -385,6 +396,21 @@ def check_shop(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(TAG)
+def check_alerts(**kwargs: Any) -> list[CheckMessage]:
+    """Check who tells people that something is back in stock: we, or Oscar, never both."""
+    if not takeover.is_beside_us():
+        return []
+    return [
+        django_checks.Warning(
+            "Oscar's own alerts are connected beside ours: people may be told twice, and a mail "
+            "server that is down stops orders.",
+            hint="Do not connect 'send_product_alerts' after the apps are ready.",
+            id="oscar_triggers.W070",
+        )
+    ]
 
 
 @register(TAG)

@@ -30,6 +30,14 @@ class Condition(Kind):
 
     #: Types of `about` that the question makes sense for; empty means any.
     about_types: ClassVar[frozenset[str]] = frozenset()
+    #: Whether the answer depends on what started the flow, or on the way through it: such a
+    #: question cannot be asked of a person alone. Those with `about_types` always do.
+    needs_event: ClassVar[bool] = False
+
+    @classmethod
+    def fits_segments(cls) -> bool:
+        """Say whether it can be asked of a person outside any flow."""
+        return not cls.needs_event and not cls.about_types
 
     @classmethod
     def spelled_out(cls, stored: Mapping[str, Any]) -> dict[str, Any]:

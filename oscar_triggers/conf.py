@@ -20,6 +20,16 @@ from django.utils.translation import pgettext_lazy
 PROMOTIONAL = "promotional"
 TRANSACTIONAL = "transactional"
 
+#: What an order comes through, and the names that statuses and events of Oscar's usually have.
+_ORDER_STAGES: Mapping[str, tuple[str, ...]] = {
+    "paid": ("Paid", "Settled"),
+    "shipped": ("Shipped", "Dispatched"),
+    "ready": ("Ready for pick-up",),
+    "received": ("Delivered", "Complete", "Picked up"),
+    "cancelled": ("Cancelled",),
+    "refunded": ("Refunded", "Returned"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
@@ -54,6 +64,11 @@ class TriggersSettings:
     postal_address: str = ""
     #: {"promotional": {"from_email": …, "reply_to": …}, "transactional": {…}}
     senders: Mapping[str, Any] = field(default_factory=dict)
+    #: Senders that a flow can choose: {"reviews": {"label": …, "from_email": …, "reply_to": …,
+    #: "languages": {"de": {…}}, "sites": {1: {…}}}}.
+    named_senders: Mapping[str, Any] = field(default_factory=dict)
+    #: Domains that may stand in a sender's address, as ("shop.example",); empty: any.
+    sending_domains: tuple[str, ...] = ()
     #: {site id: {"base_url": …, "shop_name": …, "postal_address": …, "senders": …}}
     sites: Mapping[int, Any] = field(default_factory=dict)
     #: Mailing groups people can subscribe to and leave: {key: label}.
@@ -91,6 +106,22 @@ class TriggersSettings:
     #: Baskets that were last touched longer ago than this never start a flow.
     basket_max_age: timedelta = timedelta(days=3)
 
+    # ── The shop's own words ──────────────────────────────────────────────────────────────────
+    #: Which statuses of orders and lines, and which types of shipping and payment events, mean
+    #: what: {"shipped": ("Shipped",), …}. A stage that is not named keeps its usual names.
+    order_stages: Mapping[str, Any] = field(default_factory=lambda: _ORDER_STAGES)
+    #: For how long after it was placed an order is watched.
+    order_max_age: timedelta = timedelta(days=120)
+    #: Codes of Oscar's own letters that a live flow sends instead: {"REGISTRATION": "welcome"}.
+    oscar_mails: Mapping[str, str] = field(default_factory=dict)
+    #: How often one visitor, or one address, may ask to be told: (how often, in how long).
+    request_limits: tuple[int, timedelta] = (10, timedelta(hours=1))
+    #: How long somebody waits for a product before we stop: then it is too late to tell.
+    request_valid: timedelta = timedelta(days=180)
+    #: Where an unpaid order is paid: a path with {number}, or a dotted path to a function of the
+    #: order's number that returns one.
+    payment_page: str = ""
+
     # ── Safety catches ────────────────────────────────────────────────────────────────────────
     #: Which installation this is: "production", "staging". A database that says otherwise came
     #: from elsewhere, and nothing is sent until `triggers_adopt`.
@@ -106,6 +137,12 @@ class TriggersSettings:
     #: How many messages a flow may send in its first hour before it is paused and staff are
     #: told; None: any number (W9).
     blast_limit: int | None = 1_000
+
+    #: Addresses and domains ("shop.example") of staff and tests: no flow lets them in, and reports
+    #: leave them out.
+    staff_addresses: tuple[str, ...] = ()
+    #: Whether accounts that may enter Django's admin count as staff too.
+    staff_accounts: bool = False
 
     # ── Limits ────────────────────────────────────────────────────────────────────────────────
     #: No promotional messages between these times of the reader's day, by channel; "*" is every
@@ -163,11 +200,13 @@ class TriggersSettings:
 
 
 _NUMBERS_OF_AT_LEAST_ONE = ("batch_size", "hand_over_group", "max_crashes", "breaker_failures")
-_YES_OR_NO = ("soft_opt_in", "sending", "track_clicks", "prepare_statements")
-_DURATIONS = ("tick_every", "sweep_every", "lease_for", "restore_link_valid", "basket_max_age")
-_TEXTS = ("shop_name", "postal_address", "point_key", "phone_region", "health_token")
+_YES_OR_NO = ("soft_opt_in", "sending", "track_clicks", "prepare_statements", "staff_accounts")
+_DURATIONS = ("tick_every", "sweep_every", "lease_for", "restore_link_valid", "basket_max_age",
+              "order_max_age", "request_valid")  # fmt: skip
+_TEXTS = ("shop_name", "postal_address", "point_key", "phone_region", "health_token",
+          "payment_page")  # fmt: skip
 _DICTIONARIES = ("senders", "sites", "topics", "quiet_hours", "frequency_caps", "segments", "rates",
-                 "utm", "alarms", "retention")  # fmt: skip
+                 "utm", "alarms", "retention", "named_senders", "order_stages", "oscar_mails")  # fmt: skip
 _REGION = re.compile(r"(?:[A-Za-z]{2})?\Z")
 
 
@@ -185,8 +224,10 @@ def _load() -> TriggersSettings:
     loaded = TriggersSettings(**{known[key]: value for key, value in raw.items()})
     _check_kinds(loaded)
     _check_addresses(loaded)
+    _check_named_senders(loaded)
     _check_safety(loaded)
     _check_returns(loaded)
+    _check_orders(loaded)
     return loaded
 
 
@@ -246,6 +287,7 @@ def _check_addresses(loaded: TriggersSettings) -> None:
 
 _SITE_KEYS = {"base_url", "shop_name", "postal_address", "senders", "time_zone"}
 _SENDER_KEYS = {"from_email", "reply_to"}
+_NAMED_KEYS = {*_SENDER_KEYS, "label", "languages", "sites"}
 
 
 def _is_base(url: Any) -> bool:
@@ -265,8 +307,7 @@ def _check_senders(label: str, senders: Any) -> None:
     is_right = isinstance(senders, Mapping) and all(
         stream in (PROMOTIONAL, TRANSACTIONAL)
         and isinstance(sender, Mapping)
-        and not set(sender) - _SENDER_KEYS
-        and all(isinstance(text, str | Promise) for text in sender.values())
+        and _is_sender(sender, {*_SENDER_KEYS, "languages"})
         for stream, sender in senders.items()
     )
     if not is_right:
@@ -274,6 +315,33 @@ def _check_senders(label: str, senders: Any) -> None:
             f"OSCAR_TRIGGERS {label} is {senders!r}; write "
             "{'promotional': {'from_email': …, 'reply_to': …}, 'transactional': {…}}."
         )
+
+
+def _is_sender(sender: Any, known: set[str]) -> bool:
+    """Say whether it is texts, and below "languages" and "sites" the same again."""
+    return isinstance(sender, Mapping) and all(
+        name in known
+        and (
+            isinstance(value, str | Promise)
+            if name not in ("languages", "sites")
+            else isinstance(value, Mapping)
+            and all(_is_sender(part, _SENDER_KEYS) for part in value.values())
+        )
+        for name, value in sender.items()
+    )
+
+
+def _check_named_senders(loaded: TriggersSettings) -> None:
+    """Refuse senders without an address, and domains that are none."""
+    for key, sender in loaded.named_senders.items():
+        if not _is_sender(sender, _NAMED_KEYS) or not sender.get("from_email"):
+            wanted = "{'reviews': {'label': …, 'from_email': 'Shop <reviews@shop.example>'}}"
+            _refuse("NAMED_SENDERS", {key: sender}, wanted)
+    domains: Any = loaded.sending_domains
+    if isinstance(domains, str) or not all(
+        isinstance(one, str) and one and "@" not in one for one in domains
+    ):
+        _refuse("SENDING_DOMAINS", domains, "a list of domains, as in ['shop.example']")
 
 
 def _check_safety(loaded: TriggersSettings) -> None:
@@ -284,6 +352,9 @@ def _check_safety(loaded: TriggersSettings) -> None:
     only_to: Any = loaded.only_to
     if isinstance(only_to, str) or not all(isinstance(one, str) and one.strip() for one in only_to):
         _refuse("ONLY_TO", only_to, "a list of addresses, numbers and domains; [] is everybody")
+    staff: Any = loaded.staff_addresses
+    if isinstance(staff, str) or not all(isinstance(one, str) and one.strip() for one in staff):
+        _refuse("STAFF_ADDRESSES", staff, "a list of addresses and domains, as in ['shop.example']")
     limit: Any = loaded.blast_limit
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         _refuse("BLAST_LIMIT", limit, "a whole number of messages, or None for any number")
@@ -291,6 +362,37 @@ def _check_safety(loaded: TriggersSettings) -> None:
         value: Any = getattr(loaded, name)
         if not isinstance(value, str) or len(value) > longest:
             _refuse(name.upper(), value, f"text of at most {longest} characters")
+
+
+#: Letters of Oscar's with a link that only Oscar can make.
+_NOT_OURS = ("PASSWORD_RESET",)
+
+
+def _check_orders(loaded: TriggersSettings) -> None:
+    """Refuse stages that nobody knows, and letters that no flow could replace."""
+    stages: Any = loaded.order_stages
+    unknown = sorted(set(map(str, stages)) - set(_ORDER_STAGES))
+    if unknown:
+        wanted = f"the stages {', '.join(_ORDER_STAGES)} only, not {', '.join(unknown)}"
+        _refuse("ORDER_STAGES", stages, wanted)
+    for stage, names in stages.items():
+        is_list = isinstance(names, list | tuple) and all(
+            isinstance(name, str) and name for name in names
+        )
+        if not is_list:
+            example = f"a tuple of statuses, as in {{{stage!r}: {_ORDER_STAGES[stage]!r}}}"
+            _refuse("ORDER_STAGES", stages, example)
+    mails: Any = loaded.oscar_mails
+    for code, flow in mails.items():
+        if not (isinstance(code, str) and code and isinstance(flow, str) and flow):
+            _refuse("OSCAR_MAILS", mails, "{'ORDER_PLACED': 'key-of-a-flow'}")
+        if code in _NOT_OURS:
+            _refuse("OSCAR_MAILS", mails, f"other letters than {code}: its link is Oscar's own")
+
+
+def order_stage_names(stage: str) -> tuple[str, ...]:
+    """Return the names of statuses and events by which an order reaches a stage."""
+    return tuple(triggers_settings().order_stages.get(stage, _ORDER_STAGES[stage]))
 
 
 _UTM_WORD = re.compile(r"\{[^{}]*\}")

@@ -107,6 +107,8 @@ class FlowDefinition:
     blast_limit: int | None = None
     #: How long after a click an order or another goal counts for the message.
     attribution_window: timedelta = timedelta(days=5)
+    #: Key of one of OSCAR_TRIGGERS["NAMED_SENDERS"]; "": the shop's usual sender.
+    sender: str = ""
     steps: tuple[StepDefinition, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

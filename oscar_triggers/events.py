@@ -48,8 +48,16 @@ class Event(Kind):
     #: Whether it is worth nothing later on: what is later than a flow's max_lateness when we
     #: learn of it starts that flow no more.
     is_timely: ClassVar[bool] = False
+    #: Whether its flow counts from the act and not from the moment that we learned of it: what
+    #: an import brings weeks later is missed by rule, and a wait that is not over yet goes on.
+    counts_from_act: ClassVar[bool] = False
+    #: Whether it tells of its thing alone: that one order was paid is no goal, and no end of a
+    #: wait, for the same person's way with another order.
+    is_of_its_thing: ClassVar[bool] = False
     #: False for events that only inform the engine and start no flow.
     can_trigger: ClassVar[bool] = True
+    #: False for what starts only flows that the engine makes by itself: no list offers it.
+    is_offered: ClassVar[bool] = True
 
     def act_key(self, about: About | None) -> str:
         """Say which act this is: two reports of one act have the same key.
@@ -71,6 +79,19 @@ class Event(Kind):
     def concerns(self) -> tuple[About, ...]:
         """Name other things it is about: an order concerns the basket that it came from."""
         return ()
+
+    @classmethod
+    def speaks_of(cls, about: About | None, wanted: About) -> bool:
+        """Say whether what happened to `about` means something to a way that is about `wanted`.
+
+        Asked where the person is the same; things of different types may belong together.
+        """
+        return (
+            not cls.is_of_its_thing
+            or about is None
+            or about.type != wanted.type
+            or about.id == wanted.id
+        )
 
     @classmethod
     def waiting_now(cls, options: TriggerOptions, now: datetime) -> WaitingNow | None:

@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from django.utils.translation import pgettext
@@ -91,13 +92,32 @@ def read_time(value: Any) -> time:
     return time(int(match[1]), int(match[2]))
 
 
+_AS_IT_IS = frozenset({int, bool, type(None)})
+
+
 def to_json(value: Any) -> Any:
     """Turn any value into what JSON and both databases can hold.
 
     Decimals and moments become strings, and so does whatever JSON does not know.
     """
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    # What nearly everything is, before the long way; every letter has some forty values.
+    if kind is str:
+        return clean_text(value)
+    if kind is int or kind is bool or value is None:
         return value
+    if kind is dict:
+        return {
+            key if type(key) is str and key.isprintable() else clean_text(str(key)): (
+                # Without a call for what most values are: every letter has dozens.
+                item
+                if type(item) in _AS_IT_IS or (type(item) is str and item.isprintable())
+                else to_json(item)
+            )
+            for key, item in value.items()
+        }
+    if kind is list:
+        return [to_json(item) for item in value]
     if isinstance(value, Enum):
         return to_json(value.value)
     if isinstance(value, str):
@@ -123,7 +143,7 @@ def to_json(value: Any) -> Any:
 
 def clean_text(text: str) -> str:
     """Return text without what PostgreSQL refuses: NUL and halves of surrogate pairs."""
-    return _UNSTORABLE.sub("", text)
+    return text if text.isprintable() else _UNSTORABLE.sub("", text)
 
 
 def from_json(annotation: Any, value: Any) -> Any:
@@ -260,8 +280,9 @@ class Kind:
         return fields(cls)
 
     @classmethod
-    def option_types(cls) -> dict[str, Any]:
-        """Return the resolved annotation of each option."""
+    @cache
+    def option_types(cls) -> Mapping[str, Any]:
+        """Return the resolved annotation of each option; classes do not change."""
         hints = typing.get_type_hints(cls)
         return {f.name: hints[f.name] for f in cls.option_fields()}
 

@@ -139,6 +139,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "holdout": _whole_number(0, MOST_HOLDOUT),
     "blast_limit": _whole_number(1, None),
     "attribution_window": _duration,
+    "sender": str,
 }
 #: Names of the rules, as fields of a FlowDefinition and as entries of a flow file.
 NAMES = tuple(_READERS)

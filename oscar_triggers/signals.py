@@ -17,7 +17,8 @@ class Signal(dispatch.Signal):
 
     def has_listeners(self, sender: Any = None) -> bool:
         """Say whether anybody would hear it now."""
-        return not _muted.get() and super().has_listeners(sender)
+        # No receivers at all, as nearly always: asked for each letter.
+        return bool(self.receivers) and not _muted.get() and super().has_listeners(sender)
 
     def send(self, sender: Any, **named: Any) -> list[Any]:
         """Send it, unless signals are muted."""

@@ -87,6 +87,8 @@ class StepVisit:
     bundle: timedelta | None = None
     #: Whether this is a rehearsal: whatever is planned is recorded and never sent.
     is_shadow: bool = False
+    #: In which lane its messages leave; None: that of the stream.
+    lane: int | None = None
     #: The event for which the step was waiting, if it came.
     woken_by: Woken | None = None
     #: When the enrollment came to this step, or was moved on it: waits that count from the

@@ -74,7 +74,7 @@ def unsubscribe(request: HttpRequest, public_id: str) -> HttpResponse:
 @private_page
 @require_http_methods(["GET", "HEAD"])
 def basket(request: HttpRequest, token: str) -> HttpResponse:
-    """Put what a letter was about into the visitor's basket, and go there.
+    """Put what a letter was about into the visitor's basket, and go there, or on to the checkout.
 
     The token is not in the address that the visitor ends at. HEAD, which scanners send, gets
     the same answer and changes nothing.
@@ -90,7 +90,10 @@ def basket(request: HttpRequest, token: str) -> HttpResponse:
         if request.method == "GET":
             text = pgettext("triggers", "Your basket is back, with today's prices and stock.")
             messages.success(request, text)
-        return redirect("basket:summary")
+        # Oscar's gateway leads on to the step that the checkout needs next.
+        return redirect(
+            "checkout:index" if request.GET.get("to") == "checkout" else "basket:summary"
+        )
     too_often = outcome is restoring.Outcome.TOO_OFTEN
     response = render(
         request,

@@ -28,7 +28,7 @@ _PATIENCE = 15
 #: Seconds before a child that died is started again; doubled each time, up to a minute.
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
-_SITE_MUST_ANSWER_WITHIN = 60
+_SITE_MUST_ANSWER_WITHIN = 180
 _MANAGE = [sys.executable, "manage.py"]
 _CELERY = [sys.executable, "-m", "celery", "-A", "sandbox.celery"]
 

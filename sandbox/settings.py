@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "oscar.apps.basket.middleware.BasketMiddleware",
     "django.contrib.flatpages.middleware.FlatpageFallbackMiddleware",
+    *(["sandbox.csp.ContentSecurityPolicy"] if WITH_WAGTAIL else []),
 ]
 
 TEMPLATES = [
@@ -93,10 +94,10 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                # In place of oscar.apps.search.context_processors.search_form.
+                # In place of Oscar's own two, which also work on the pages of Wagtail's admin.
                 "sandbox.context_processors.search_form",
+                "sandbox.context_processors.notifications",
                 "oscar.apps.checkout.context_processors.checkout",
-                "oscar.apps.communication.notifications.context_processors.notifications",
                 "oscar.core.context_processors.metadata",
             ],
         },
@@ -169,8 +170,13 @@ OSCAR_INITIAL_ORDER_STATUS = "Pending"
 OSCAR_INITIAL_LINE_STATUS = "Pending"
 OSCAR_ORDER_STATUS_PIPELINE = {
     "Pending": ("Being processed", "Cancelled"),
-    "Being processed": ("Complete", "Cancelled"),
-    "Complete": (),
+    "Being processed": ("Shipped", "Ready for pick-up", "Complete", "Cancelled"),
+    "Shipped": ("Delivered",),
+    "Delivered": ("Refunded",),
+    "Ready for pick-up": ("Picked up", "Cancelled"),
+    "Picked up": ("Refunded",),
+    "Complete": ("Refunded",),
+    "Refunded": (),
     "Cancelled": (),
 }
 
@@ -226,6 +232,15 @@ OSCAR_TRIGGERS = {
         "transactional": {"from_email": OSCAR_FROM_EMAIL},
     },
     "TOPICS": {"offers": pgettext_lazy("triggers", "Offers and reminders")},
+    # What the statuses above mean; a status that stands nowhere means nothing to flows.
+    "ORDER_STAGES": {
+        "shipped": ("Shipped",),
+        "ready": ("Ready for pick-up",),
+        "received": ("Delivered", "Picked up", "Complete"),
+        "cancelled": ("Cancelled",),
+        # "Returned" is a type of shipping events.
+        "refunded": ("Refunded", "Returned"),
+    },
 }
 
 # ── Celery: beat rings every five seconds; a lost ring costs nothing ─────────────────────────────

@@ -24,6 +24,45 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a second run, on another database, leave out what never asks one."""
+    parser.addoption(
+        "--with-database",
+        action="store_true",
+        help="run only tests that ask the database: the others end the same on each",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not asked for; where workers share the tests, begin with the longest."""
+    if config.getoption("with_database"):
+        config.hook.pytest_deselected(items=[item for item in items if not _asks_database(item)])
+        items[:] = [item for item in items if _asks_database(item)]
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Or one of them would be left with a story of a minute while the other is idle.
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or any(map(item.get_closest_marker, ("django_db", "postgres")))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Make the test database; on PostgreSQL, no commit of it waits for the disk."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            # A power cut during a test harms nobody.
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        with django_db_blocker.unblock():
+            connection.close()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail where services are required, before a database is set up."""

@@ -17,7 +17,7 @@ from oscar_triggers.policy import consent
 
 @pytest.mark.django_db(transaction=True)
 def test_a_left_basket_gets_a_letter_after_an_hour(shopper: Any, product: Any) -> None:
-    call_command("triggers_publish", "presets")
+    call_command("triggers_publish", "preset:abandoned-basket")
     allow_letters("anna@example.com")
     shopper.add(product)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import pgettext_lazy
 
 
@@ -17,9 +18,13 @@ class WagtailTriggersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listen to Wagtail: its views unpublish by an action that passes the model by."""
+        """Find the blocks of the shop's apps, and listen to Wagtail.
+
+        Its views unpublish by an action that passes the model by.
+        """
         from wagtail.signals import unpublished
 
+        autodiscover_modules("letter_blocks")
         unpublished.connect(_take_from_engine, dispatch_uid="wagtail_triggers.unpublished")
 
 

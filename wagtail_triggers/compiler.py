@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING
 from datetime import timedelta
 from typing import Any, Protocol
@@ -95,6 +95,16 @@ def from_definition(definition: FlowDefinition) -> dict[str, Any]:
         **from_rules(definition),
         "steps": [_raw_step(step) for step in definition.steps],
     }
+
+
+def to_conditions(stream: StreamValue) -> list[dict[str, Any]]:
+    """Return a stream of conditions as the engine keeps them."""
+    return list(_conditions(stream))
+
+
+def from_conditions(written: Iterable[Mapping[str, Any]]) -> list[RawBlock]:
+    """Return conditions as the raw blocks of a stream; raises UnknownKind."""
+    return [_raw_condition(data) for data in written]
 
 
 def _steps(stream: StreamValue) -> Iterator[StepDefinition]:

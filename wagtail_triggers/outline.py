@@ -31,6 +31,7 @@ from .checking import FIELDS, FORM_FIELDS, draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast
 from .languages import in_staff_language
+from .voucher_words import voucher_in_words
 
 #: Names of what options hold by key: {"template": {"letter-1": "First letter"}}.
 Names = Mapping[str, Mapping[str, str]]
@@ -51,6 +52,8 @@ class Line:
     label: str
     #: Its place in the flow, from 1; branches count on. 0 for what is no step.
     number: int = 0
+    #: The step's own key, which is the id of its block in the form.
+    key: str = ""
     detail: str = ""
     questions: tuple[Question, ...] = ()
     #: Drawn apart: it has a problem, or a message stands there.
@@ -77,8 +80,8 @@ def preview_flow(request: HttpRequest, draft: Draft) -> HttpResponse:
             "trigger": trigger_line(definition),
             "entry": [question(data) for data in definition.entry],
             "stay": [question(data) for data in definition.stay],
-            "lines": outline(definition, broken, _names()),
-            "goals": [_event_label(kind) for kind in definition.goals],
+            "lines": outline(definition, broken, option_names()),
+            "goals": [event_label(kind) for kind in definition.goals],
             "problems": [capfirst(_said(problem, definition, draft)) for problem in problems],
             "forecast": forecast(draft, timezone.now()),
         },
@@ -110,6 +113,7 @@ def _lines(
         lines.append(
             Line(
                 number=numbers[id(step)],
+                key=step.key,
                 label=capfirst(str(kind.label or step.kind)),
                 detail=_details(kind, step.options, names),
                 questions=_questions(kind, step.options),
@@ -132,7 +136,7 @@ def trigger_line(definition: FlowDefinition) -> Line | None:
         return None
     event = events.registry.get(definition.trigger)
     return Line(
-        label=_event_label(definition.trigger),
+        label=event_label(definition.trigger),
         detail=_details(event.options_class, definition.trigger_options, {}),
         questions=_questions(event.options_class, definition.trigger_options),
     )
@@ -149,7 +153,8 @@ def question(data: Mapping[str, Any]) -> Question:
     )
 
 
-def _names() -> Names:
+def option_names() -> Names:
+    """Return the names of what options hold by key, by the option's format."""
     return {name: dict(choices()) for name, choices in KEYS.items()}
 
 
@@ -201,6 +206,31 @@ def _details(kind: type[Kind], options: Mapping[str, Any], names: Names) -> str:
     return " · ".join(parts)
 
 
+def options_in_words(kind: type[Kind], options: Mapping[str, Any], names: Names) -> dict[str, str]:
+    """Return each option that was set by its label, conditions too."""
+    found = {}
+    types = kind.option_types()
+    for option in kind.option_fields():
+        value = options.get(option.name)
+        if value in (None, "", [], {}) or value is False:
+            continue
+        label = str(option.metadata.get("label") or capfirst(option.name.replace("_", " ")))
+        if is_condition_list(option):
+            found[label] = "; ".join(whole_question(question(one)) for one in value)
+        elif is_condition(option, types[option.name]):
+            found[label] = whole_question(question(value))
+        else:
+            found[label] = _shown(option, value, names)
+    return found
+
+
+def whole_question(one: Question) -> str:
+    """Return a condition with all that it joins in one line."""
+    if not one.inner:
+        return one.text
+    return f"{one.text} ({'; '.join(whole_question(inner) for inner in one.inner)})"
+
+
 def _is_usual(option: Any, value: Any) -> bool:
     """Say whether an option was left as it comes, which goes without saying."""
     usual = to_json(default_of(option)) == value
@@ -216,11 +246,8 @@ def _shown(option: Any, value: Any, names: Names) -> str:
         labels = dict(choices())
         several = value if isinstance(value, list | tuple) else [value]
         return ", ".join(str(labels.get(one, one)) for one in several)
-    if format_ == VOUCHER and "percent" in value:
-        return pgettext("triggers", "%(percent)s %% off, good for %(time)s") % {
-            "percent": value["percent"],
-            "time": duration_in_words(str(value.get("valid", "0s"))),
-        }
+    if format_ == VOUCHER:
+        return voucher_in_words(value, duration_in_words(str(value.get("valid", "0s"))))
     if isinstance(value, dict):
         return ", ".join(f"{BRANCH_LABELS.get(name, name)} {item}" for name, item in value.items())
     if isinstance(value, list | tuple):
@@ -243,7 +270,8 @@ def duration_in_words(text: str) -> str:
     return forms[parts["unit"]] % {"count": count}
 
 
-def _event_label(kind: str) -> str:
+def event_label(kind: str) -> str:
+    """Return what an event is called; a kind that nobody registers reads as it is written."""
     if kind not in events.registry:
         return kind
     return capfirst(str(events.registry.get(kind).label or kind.replace("_", " ")))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
-from wagtail.admin.panels import Panel
+from wagtail.admin.panels import MultiFieldPanel, Panel
 
 from oscar_triggers.content import tags
 
+from .diagram import live_numbers, numbers_in_words
 from .forecast import forecast
+from .letter_checking import letter_warnings
+from .models import TemplateDraft
 from .permissions import PAUSE_FLOW, SEND_TEST
-from .states import LABELS, flow_state, flow_state_label, with_engine_state
+from .side_panels import address
+from .states import LABELS, flow_state, flow_state_label, with_counts
+from .voucher_words import used_in_words
 
 MEDIA = forms.Media(css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/editor.js"])
 
@@ -38,7 +44,7 @@ class FlowNowPanel(Panel):
             draft = self.instance
             # A copy still has the row of what it was copied from, but no key of its own yet.
             row = (
-                with_engine_state(type(draft)._default_manager.filter(pk=draft.pk)).first()
+                with_counts(type(draft)._default_manager.filter(pk=draft.pk)).first()
                 if draft.pk and draft.key
                 else None
             )
@@ -53,9 +59,21 @@ class FlowNowPanel(Panel):
                     else reverse("wagtail_triggers:forecast_new")
                 ),
                 may_pause=self.request.user.has_perm(PAUSE_FLOW),
+                letters_url=reverse("wagtail_triggers:letters"),
+                new_letter_url=reverse(TemplateDraft.snippet_viewset.get_url_name("add")),
+                publishing_url=address("desk_publishing", draft if row is not None else None),
+                numbers=_beside_steps(draft.key, timezone.now()),
                 key=draft.key,
             )
             return context
+
+
+def _beside_steps(key: str, now: datetime) -> dict[str, str]:
+    """Return what is written beside the steps of a live flow: people, letters and vouchers."""
+    said = {step: list(numbers_in_words(found)) for step, found in live_numbers(key, now).items()}
+    for step, used in used_in_words(key, now).items():
+        said.setdefault(step, []).append(used)
+    return {step: " · ".join(parts) for step, parts in said.items()}
 
 
 def merge_tag_groups() -> list[tuple[str, list[dict[str, str]]]]:
@@ -95,6 +113,33 @@ class MergeTagPanel(Panel):
             """Add the tags."""
             context: dict[str, Any] = super().get_context_data(parent_context)
             context["groups"] = merge_tag_groups()
+            return context
+
+
+class SourcePanel(MultiFieldPanel):
+    """The fields of letters that are written as MJML: open where the letter is one of these."""
+
+    class BoundPanel(MultiFieldPanel.BoundPanel):
+        """The panel of one draft."""
+
+        def classes(self) -> list[str]:
+            """Close it for letters made of blocks."""
+            found = list(super().classes())
+            return found if self.instance.body else [*found, "collapsed"]
+
+
+class LetterChecksPanel(Panel):
+    """What is worth a look in the letter as it was saved last."""
+
+    class BoundPanel(Panel.BoundPanel):
+        """The panel of one draft."""
+
+        template_name = "wagtail_triggers/panels/letter_checks.html"
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            """Add the warnings."""
+            context: dict[str, Any] = super().get_context_data(parent_context)
+            context["warnings"] = letter_warnings(self.instance) if self.instance.pk else []
             return context
 
 

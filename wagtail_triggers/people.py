@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import pgettext, pgettext_lazy
 
+from oscar_triggers.builtin.today import PATH as TODAY
 from oscar_triggers.content import context, tags
 from oscar_triggers.models import BasketWatch
 from oscar_triggers.snapshots import About, Subject
@@ -54,15 +55,19 @@ def preview_choices() -> list[tuple[str, Any]]:
 def sample_values(language: str) -> dict[str, Any]:
     """Return samples of every merge tag that is registered."""
     values: dict[str, Any] = {}
+    # What a bundle says of each thing: a list of one, which merge() would replace by the next.
+    thing: dict[str, Any] = {}
     types = {kind for tag in tags.registry.values() for kind in tag.about_types}
     for about_type in sorted(types) or [""]:
-        values = context.merge(values, tags.samples(about_type, language))
-    return values
+        sample = tags.samples(about_type, language)
+        thing = context.merge(thing, sample.pop(tags.ITEMS)[0])
+        values = context.merge(values, sample)
+    return {**values, tags.ITEMS: [thing]}
 
 
 def preview_values(chosen: str, language: str, *, personal: bool, now: datetime) -> PreviewValues:
     """Return what to fill a preview with; `personal` allows the real person's name."""
-    sample = sample_values(language)
+    sample = {**sample_values(language), TODAY: now.date()}
     about_type, _, about_id = chosen.partition(":")
     if about_type != "basket" or not about_id.isdigit():
         return PreviewValues(values=sample)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
-import oscar_triggers
 from oscar_triggers.content.files import read_letter_file
-from oscar_triggers.definitions import read_flow_file
+from oscar_triggers.content.presets import Preset
+from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.models import Flow, Owner, Template
 
 from .compiler import from_definition
 from .models import FlowDraft, TemplateDraft
-
-PRESETS = Path(oscar_triggers.__file__).parent / "presets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +28,15 @@ class Loaded:
     kept: str = ""
 
 
-def load(folder: Path = PRESETS) -> Iterator[Loaded]:
-    """Make drafts of the letters and then the flows in a folder; what exists already is kept.
+def load(wanted: Iterable[Preset]) -> Iterator[Loaded]:
+    """Make drafts of the letters of each preset, then of its flow; what exists already is kept.
 
     Raises ProblemsError for a file that cannot be read.
     """
-    for path in sorted(folder.rglob("*.mjml")):
-        yield _load_letter(path)
-    for path in sorted(folder.rglob("*.yaml")):
-        yield _load_flow(path)
+    for preset in wanted:
+        for path in preset.letters:
+            yield _load_letter(path)
+        yield _load_flow(preset.path.name, preset.definition)
 
 
 def publish(draft: FlowDraft | TemplateDraft, by: Any = None) -> None:
@@ -70,15 +68,14 @@ def _load_letter(path: Path) -> Loaded:
     return Loaded(name=path.name, draft=_saved(draft))
 
 
-def _load_flow(path: Path) -> Loaded:
-    definition = read_flow_file(path.read_text(encoding="utf-8"))
+def _load_flow(name: str, definition: FlowDefinition) -> Loaded:
     if Flow.objects.filter(key=definition.key, owner=Owner.FILE).exists():
-        return Loaded(name=path.name, kept="is published from its file")
+        return Loaded(name=name, kept="is published from its file")
     present = FlowDraft.objects.filter(key=definition.key).first()
     if present is not None:
-        return Loaded(name=path.name, draft=present, kept="is a draft already")
+        return Loaded(name=name, draft=present, kept="is a draft already")
     draft = FlowDraft(live=False, **from_definition(definition))
-    return Loaded(name=path.name, draft=_saved(draft))
+    return Loaded(name=name, draft=_saved(draft))
 
 
 def _saved(draft: Any) -> Any:

@@ -8,17 +8,24 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.utils import timezone
-from django.utils.translation import pgettext_lazy
+from django.utils import timezone, translation
+from django.utils.translation import pgettext, pgettext_lazy
 
 from oscar_triggers.content import compiling, rendering
-from oscar_triggers.content.letters import Letter
+from oscar_triggers.content.coding import LetterTooLong
+from oscar_triggers.content.letters import Letter, LetterSource
+from oscar_triggers.content.values import UnfitValue
 from oscar_triggers.exceptions import Problem, TemplateError
+from oscar_triggers.shop.products.chosen import prices_in
 
+from .inbox import inbox_of
 from .languages import in_staff_language
-from .people import PreviewValues, preview_values
+from .letter_blocks.brands import Brand
+from .letter_blocks.composing import Composed, compose
+from .letter_blocks.samples import sample_stream
+from .people import PreviewValues, preview_values, sample_values
 from .permissions import VIEW_PERSONAL_DATA
-from .publishing import letter_source
+from .publishing import composed, source_of
 
 LIGHT, DARK, TEXT, MJML = "light", "dark", "text", "mjml"
 MODES = [
@@ -38,6 +45,7 @@ SANDBOX_POLICY = f"sandbox; {LETTER_POLICY}"
 FIELD_LABELS = {
     "subject": pgettext_lazy("triggers", "Subject"),
     "preheader": pgettext_lazy("triggers", "Preheader"),
+    "blocks": pgettext_lazy("triggers", "Blocks"),
     "body": pgettext_lazy("triggers", "Body"),
     "text": pgettext_lazy("triggers", "Plain text"),
 }
@@ -51,7 +59,7 @@ _LINES_AROUND = 2
 def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
     """Show a template draft in one of MODES."""
     if mode == MJML:
-        lines = draft.body.splitlines()
+        lines = composed(draft).body.splitlines()
         response: HttpResponse = TemplateResponse(
             request, "wagtail_triggers/letter_source.html", {"lines": lines}
         )
@@ -62,14 +70,15 @@ def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
         personal=_may_see_people(request),
         now=timezone.now(),
     )
+    made = composed(draft)
     try:
-        letter = fill_draft(draft, chosen)
+        letter = fill_draft(draft, chosen, made)
     except TemplateError as error:
         return _guarded(
             TemplateResponse(
                 request,
                 "wagtail_triggers/letter_problems.html",
-                {"problems": [_shown(problem, draft) for problem in error.problems]},
+                {"problems": [_shown(problem, draft, made) for problem in error.problems]},
             )
         )
     if mode == TEXT:
@@ -82,17 +91,61 @@ def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
         )
     head = render_to_string(
         "wagtail_triggers/letter_head.html",
-        {"letter": letter, "note": chosen.note, "dark": mode == DARK},
+        {
+            "letter": letter,
+            "note": chosen.note,
+            "dark": mode == DARK,
+            "inbox": inbox_of(letter),
+        },
     )
     return _guarded(HttpResponse(_below_head(in_scheme(letter.html, dark=mode == DARK), head)))
 
 
-def fill_draft(draft: Any, chosen: PreviewValues) -> Letter:
-    """Compile a draft in a process of its own and fill it; raises TemplateError."""
-    compiled = compiling.compile_in_subprocess(letter_source(draft))
-    return rendering.fill(
-        compiled, chosen.values, language=draft.language, time_zone=chosen.time_zone
+def fill_draft(draft: Any, chosen: PreviewValues, made: Composed | None = None) -> Letter:
+    """Compile a draft in a process of its own and fill it; raises TemplateError.
+
+    Values that no letter can say are a problem of the draft as well: an editor must read of them.
+    """
+    source = source_of(draft, made or composed(draft))
+    compiled = compiling.compile_in_subprocess(source)
+    try:
+        return rendering.fill(
+            compiled,
+            with_prices(chosen.values, source),
+            language=draft.language,
+            time_zone=chosen.time_zone,
+        )
+    except (UnfitValue, LetterTooLong) as error:
+        raise TemplateError([Problem(message=str(error))]) from error
+
+
+def with_prices(values: dict[str, Any], source: LetterSource) -> dict[str, Any]:
+    """Return values with what the products that a letter's author chose cost a stranger now."""
+    return {**values, **prices_in(source.body, timezone.now())}
+
+
+@in_staff_language
+def preview_brand(request: HttpRequest, brand: Brand, mode: str) -> HttpResponse:
+    """Show a letter that ships in the looks that stand in the form."""
+    language = translation.get_language() or "en"
+    made = compose(sample_stream(), language=language, brand=brand)
+    source = LetterSource(
+        subject=pgettext("triggers", "A sample"), body=made.body, language=language
     )
+    try:
+        compiled = compiling.compile_in_subprocess(source)
+    except TemplateError as error:
+        problems = [
+            {"where": "", "line": 0, "message": problem.message, "around": []}
+            for problem in error.problems
+        ]
+        return _guarded(
+            TemplateResponse(
+                request, "wagtail_triggers/letter_problems.html", {"problems": problems}
+            )
+        )
+    letter = rendering.fill(compiled, sample_values(language), language=language, time_zone="")
+    return _guarded(HttpResponse(in_scheme(letter.html, dark=mode == DARK)))
 
 
 def in_scheme(html: str, *, dark: bool) -> str:
@@ -117,8 +170,12 @@ def _may_see_people(request: HttpRequest) -> bool:
     return user is not None and bool(user.has_perm(VIEW_PERSONAL_DATA))
 
 
-def _shown(problem: Problem, draft: Any) -> dict[str, Any]:
-    """Return a problem with the lines around it."""
+def _shown(problem: Problem, draft: Any, made: Composed) -> dict[str, Any]:
+    """Return a problem with the lines around it, or with the block that it is in."""
+    if draft.blocks and problem.where == "body":
+        index = made.index_at(problem.line)
+        label = FIELD_LABELS["blocks"] if index is None else _block_label(draft, index)
+        return {"where": label, "line": 0, "message": problem.message, "around": []}
     text = str(getattr(draft, problem.where, "")) if problem.where in FIELD_LABELS else ""
     lines = text.splitlines()
     first = max(problem.line - _LINES_AROUND, 1)
@@ -132,4 +189,11 @@ def _shown(problem: Problem, draft: Any) -> dict[str, Any]:
         "line": problem.line,
         "message": problem.message,
         "around": around,
+    }
+
+
+def _block_label(draft: Any, index: int) -> str:
+    return pgettext("triggers", "Block %(number)d, %(label)s") % {
+        "number": index + 1,
+        "label": draft.blocks[index].block.label,
     }

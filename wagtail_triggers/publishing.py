@@ -13,7 +13,9 @@ from oscar_triggers.content.letters import LetterSource
 from oscar_triggers.engine import flows, templates
 from oscar_triggers.models import Flow, FlowState, FlowVersion, Owner, TemplateVersion
 
+from .brands import brand
 from .compiler import Draft, to_definition
+from .letter_blocks.composing import Composed, compose
 
 logger = logging.getLogger("wagtail_triggers")
 
@@ -44,12 +46,24 @@ def archive_flow(key: str, *, by: Any = None, now: datetime | None = None) -> No
         flows.archive(key, now or timezone.now(), by)
 
 
+def composed(draft: Any) -> Composed:
+    """Return a draft's MJML: what its blocks make, or what its author wrote."""
+    if draft.blocks:
+        return compose(draft.blocks, language=draft.language, brand=brand())
+    return Composed(body=draft.body)
+
+
 def letter_source(draft: Any) -> LetterSource:
     """Return a template draft as the source of a letter."""
+    return source_of(draft, composed(draft))
+
+
+def source_of(draft: Any, made: Composed) -> LetterSource:
+    """Return a template draft as the source of a letter whose MJML is made already."""
     return LetterSource(
         subject=draft.subject,
         preheader=draft.preheader,
-        body=draft.body,
+        body=made.body,
         text=draft.text,
         language=draft.language,
     )

@@ -18,6 +18,7 @@ _SAME = (
     "holdout",
     "blast_limit",
     "attribution_window",
+    "sender",
 )
 FIELDS = (
     "reentry",

@@ -32,10 +32,9 @@ LABELS: dict[str, Any] = {
 
 
 def with_engine_state(drafts: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate flow drafts with the engine's state, owner and counts, in the same query.
+    """Annotate flow drafts with the engine's state and owner, in the same query.
 
-    Adds engine_state ("" when never published), engine_owner, waiting_count (on their way),
-    sent_count (messages) and exited_count.
+    Adds engine_state ("" when never published) and engine_owner.
     """
     flow = Flow.objects.filter(key=OuterRef("key"))
     annotated: QuerySet[Any] = drafts.annotate(
@@ -45,6 +44,16 @@ def with_engine_state(drafts: QuerySet[Any]) -> QuerySet[Any]:
         engine_owner=Coalesce(
             Subquery(flow.values("owner")[:1]), models.Value(""), output_field=models.CharField()
         ),
+    )
+    return annotated
+
+
+def with_counts(drafts: QuerySet[Any]) -> QuerySet[Any]:
+    """Annotate a few flow drafts with all that ever was: each count reads all rows of its flow.
+
+    Adds waiting_count (on their way), sent_count (messages) and exited_count.
+    """
+    annotated: QuerySet[Any] = with_engine_state(drafts).annotate(
         waiting_count=_count(Enrollment, exclude={"state": EnrollmentState.ENDED}),
         sent_count=_count(Message, state=MessageState.SENT),
         exited_count=_count(Enrollment, state=EnrollmentState.ENDED),

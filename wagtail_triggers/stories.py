@@ -8,7 +8,7 @@ from datetime import datetime
 
 from oscar_triggers.insight.explain import explain
 from oscar_triggers.insight.lines import Line
-from oscar_triggers.models import Message
+from oscar_triggers.models import Flow, Message
 
 
 def story_of(message: Message, steps: Mapping[str, str], now: datetime) -> list[Line]:
@@ -19,7 +19,12 @@ def story_of(message: Message, steps: Mapping[str, str], now: datetime) -> list[
     """
     if message.flow is None or message.contact_id is None:
         return []
-    told = explain(message.contact_id, message.flow, now=now)
+    return tell(message.contact_id, message.flow, steps, now)
+
+
+def tell(contact_id: int, flow: Flow, steps: Mapping[str, str], now: datetime) -> list[Line]:
+    """Return what happened to a person in a flow, also where they never came into it."""
+    told = explain(contact_id, flow, now=now)
     known = "|".join(re.escape(key) for key in sorted(steps, key=len, reverse=True))
     quoted = re.compile(rf"(?<=[“„«\"])(?:{known})(?=[”“»\"])") if steps else None
     return [

@@ -15,12 +15,14 @@ from django.utils.translation import pgettext
 
 from oscar_triggers import channels, conditions, events
 from oscar_triggers.conf import triggers_settings
+from oscar_triggers.content import tags
 from oscar_triggers.insight.words import VERDICTS, name_of
 from oscar_triggers.models import (
     ConsentAction,
     ConsentBasis,
     DispatchState,
     Feedback,
+    RequestState,
     Stream,
     SuppressionReason,
 )
@@ -39,6 +41,7 @@ _CHOICES: dict[str, dict[Any, Any]] = {
     "before": dict(DispatchState.choices),
     "feedback": dict(Feedback.choices),
     "limit": REASONS,
+    "state": dict(RequestState.choices),
     "stream": dict(Stream.choices),
     "suppression": dict(SuppressionReason.choices),
 }
@@ -103,6 +106,12 @@ def about_in_words(about_type: str, about_id: str) -> str:
     if about_type not in ABOUT:
         return f"{about_type} {about_id}"
     return str(ABOUT[about_type] % {"id": about_id})
+
+
+def about_types() -> list[str]:
+    """Return every type of thing that a message can be about, those of extensions too."""
+    told = {kind for tag in tags.registry.values() for kind in tag.about_types}
+    return sorted({*ABOUT, *told})
 
 
 def compared_rows(

@@ -10,6 +10,7 @@ from oscar_triggers.models import ExitReason
 
 REASONS: dict[str, Any] = {
     **dict(ExitReason.choices),
+    "staff": pgettext_lazy("triggers", "staff or a test address"),
     "no_point": pgettext_lazy("triggers", "no address is known"),
     "no_consent": pgettext_lazy("triggers", "never agreed to such messages"),
     "withdrawn": pgettext_lazy("triggers", "unsubscribed"),
@@ -29,6 +30,15 @@ REASONS: dict[str, Any] = {
     "basket_empty": pgettext_lazy("triggers", "the basket is empty"),
     "basket_gone": pgettext_lazy("triggers", "the basket is gone"),
     "nothing_buyable": pgettext_lazy("triggers", "nothing in the basket can be bought any more"),
+    "nothing_received": pgettext_lazy("triggers", "nothing of the order arrived and was kept"),
+    "not_reviewable": pgettext_lazy("triggers", "nothing of it can be reviewed in the shop"),
+    "all_reviewed": pgettext_lazy("triggers", "has reviewed everything already"),
+    "sent_by_oscar": pgettext_lazy("triggers", "Oscar sent its own letter meanwhile"),
+    "unknown_writer": pgettext_lazy("triggers", "nobody knows the address of the review"),
+    "order_gone": pgettext_lazy("triggers", "the order is gone"),
+    "order_cancelled": pgettext_lazy("triggers", "the order was cancelled"),
+    "order_refunded": pgettext_lazy("triggers", "the order was refunded"),
+    "order_settled": pgettext_lazy("triggers", "the order was paid, or is on its way"),
     "stale": pgettext_lazy("triggers", "prices or stock changed meanwhile"),
     "crashed": pgettext_lazy("triggers", "the server failed again and again"),
     "refused": pgettext_lazy("triggers", "the mail server refused it"),
@@ -40,7 +50,13 @@ REASONS: dict[str, Any] = {
     "worker_died": pgettext_lazy("triggers", "the server stopped in the middle of it"),
     "basket_changed": pgettext_lazy("triggers", "the basket changed meanwhile"),
     "price_changed": pgettext_lazy("triggers", "a price went up meanwhile"),
+    "price_back_up": pgettext_lazy("triggers", "the prices that had fallen went up again"),
     "sold_out": pgettext_lazy("triggers", "something sold out meanwhile"),
+    "bought_meanwhile": pgettext_lazy("triggers", "bought it meanwhile"),
+    "request_over": pgettext_lazy(
+        "triggers", "no longer waits for it, or was put back in the line"
+    ),
+    "product_gone": pgettext_lazy("triggers", "the product is no longer in the shop"),
     "flow_switched_off": pgettext_lazy("triggers", "the flow was switched off"),
     "switched_off": pgettext_lazy("triggers", "the flow was switched off"),
     "too_old": pgettext_lazy("triggers", "was too old when we learned of it"),
@@ -58,6 +74,11 @@ REASONS: dict[str, Any] = {
     ),
     "holdout": pgettext_lazy("triggers", "belongs to the share that gets no messages"),
     "incentive_limit": pgettext_lazy("triggers", "had a voucher not long ago"),
+    "voucher_month_full": pgettext_lazy("triggers", "the month's vouchers were all given"),
+    "voucher_budget_used": pgettext_lazy("triggers", "the month's budget for vouchers was used up"),
+    "voucher_goods_gone": pgettext_lazy(
+        "triggers", "the shop does not have the voucher's categories any more"
+    ),
     "blast_limit": pgettext_lazy("triggers", "too many messages in the flow's first hour"),
     "shadow": pgettext_lazy("triggers", "the flow was only rehearsing"),
     "went_live": pgettext_lazy("triggers", "was rehearsed before the flow went live"),
@@ -86,6 +107,8 @@ RULES: dict[str, Any] = {
     "lateness": pgettext_lazy("triggers", "Time"),
     "content": pgettext_lazy("triggers", "Content"),
     "basket": pgettext_lazy("triggers", "Basket"),
+    "products": pgettext_lazy("triggers", "Products"),
+    "request": pgettext_lazy("triggers", "Request to be told"),
     "join": pgettext_lazy("triggers", "Same person"),
     "stay": pgettext_lazy("triggers", "Conditions on the way"),
     "send": pgettext_lazy("triggers", "Sending"),
@@ -109,9 +132,10 @@ RULES: dict[str, Any] = {
     "priority": pgettext_lazy("triggers", "Priority between flows"),
     "holdout": pgettext_lazy("triggers", "Share without messages"),
     "incentive_limit": pgettext_lazy("triggers", "Vouchers per person"),
-    "voucher": pgettext_lazy("triggers", "Vouchers per person"),
+    "voucher": pgettext_lazy("triggers", "Vouchers"),
     "bundle": pgettext_lazy("triggers", "Messages told together"),
     "problem": pgettext_lazy("triggers", "Problems of the flow"),
+    "review": pgettext_lazy("triggers", "Reviews"),
 }
 
 #: Types of what a message is about.
@@ -119,4 +143,7 @@ ABOUT: dict[str, Any] = {
     "basket": pgettext_lazy("triggers", "Basket %(id)s"),
     "order": pgettext_lazy("triggers", "Order %(id)s"),
     "customer": pgettext_lazy("triggers", "Customer %(id)s"),
+    "product": pgettext_lazy("triggers", "Product %(id)s"),
+    "product_request": pgettext_lazy("triggers", "Request %(id)s"),
+    "price_drop": pgettext_lazy("triggers", "Fallen prices"),
 }

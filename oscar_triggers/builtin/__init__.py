@@ -10,6 +10,7 @@ def connect() -> None:
 
 def register() -> None:
     """Register the steps, conditions, channels and checks that ship."""
+    from ..engine import choosing, saved_segments  # noqa: F401 - importing registers
     from . import (  # noqa: F401 - importing registers
         advice,
         alarm_routes,
@@ -22,8 +23,12 @@ def register() -> None:
         dates,
         email,
         events,
+        expected,
+        points,
+        sender_checks,
         steps,
         steps_acts,
         steps_choices,
         steps_waits,
+        today,
     )

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 from .. import events, steps
 from ..conf import PROMOTIONAL, TRANSACTIONAL, triggers_settings
 from ..content import tags
+from ..content.grammar import LOOP_FACTS
 from ..content.letters import CompiledLetter
 from ..definitions import FlowDefinition, StepDefinition
 from ..engine import templates
@@ -160,7 +161,7 @@ def letters_say_what_the_flow_knows(definition: FlowDefinition) -> list[Finding]
     if definition.trigger not in events.registry:
         return []
     about_type = events.registry.get(definition.trigger).about_type
-    known = tags.with_lists(tag.path for tag in tags.tags_for(about_type))
+    known = tags.with_lists(tag.path for tag in tags.tags_for(about_type)) | {*LOOP_FACTS}
     found: list[Finding] = []
     for step, template, language, letter in _letters(definition):
         unknown = sorted(letter.paths - known)

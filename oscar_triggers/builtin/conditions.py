@@ -23,6 +23,7 @@ class EventField(Condition):
 
     kind: ClassVar[str] = "event_field"
     label: ClassVar[Any] = pgettext_lazy("triggers", "A value of the event")
+    needs_event: ClassVar[bool] = True
 
     field: str = option(
         label=pgettext_lazy("triggers", "Value"),

@@ -123,6 +123,8 @@ def _latest(moments: Iterable[datetime | None]) -> datetime | None:
 class MessageCondition(Condition):
     """Base of what is asked of one message of this enrollment."""
 
+    needs_event: ClassVar[bool] = True
+
     step: str = option(
         default="",
         label=pgettext_lazy("triggers", "Message of the step"),
@@ -223,6 +225,7 @@ class Visited(Condition):
     """Whether the person was in the shop since the last message, or since the flow began."""
 
     kind: ClassVar[str] = "visited"
+    needs_event: ClassVar[bool] = True
     label: ClassVar[Any] = pgettext_lazy("triggers", "Visited the shop since")
     description: ClassVar[Any] = pgettext_lazy(
         "triggers",
@@ -311,6 +314,7 @@ class NoReaction(Condition):
     """
 
     kind: ClassVar[str] = "no_reaction"
+    needs_event: ClassVar[bool] = True
     label: ClassVar[Any] = pgettext_lazy("triggers", "No reaction to the message")
     description: ClassVar[Any] = pgettext_lazy(
         "triggers",

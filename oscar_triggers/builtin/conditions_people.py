@@ -249,7 +249,7 @@ class InSegment(Condition):
     kind: ClassVar[str] = "in_segment"
     label: ClassVar[Any] = pgettext_lazy("triggers", "Belongs to a segment")
     description: ClassVar[Any] = pgettext_lazy(
-        "triggers", "Segments are groups of people, named in the setting SEGMENTS."
+        "triggers", "Segments are groups of people that editors saved, or the shop's settings name."
     )
 
     segment: str = option(label=pgettext_lazy("triggers", "Segment"), choices=_segment_choices)

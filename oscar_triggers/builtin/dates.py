@@ -213,7 +213,7 @@ def _whose_day_is_near(
     for options, patience in wanted.items():
         day = (now - patience - _FURTHEST).date()
         while day <= (now + _FURTHEST).date():
-            days |= _spellings(day + timedelta(days=options.days_before), options.feb_29)
+            days |= spellings(day + timedelta(days=options.days_before), options.feb_29)
             day += timedelta(days=1)
     text = KeyTextTransform(name, "fields")
     return (
@@ -225,7 +225,8 @@ def _whose_day_is_near(
     )
 
 
-def _spellings(day: date, feb_29: str) -> set[str]:
+def spellings(day: date, feb_29: str) -> set[str]:
+    """Return how dates that are kept on a day end, as in "02-28" and "02-29"."""
     found = {f"{day:%m-%d}"}
     if (day.month, day.day) == ((2, 28) if feb_29 == FEB_28 else (3, 1)):
         found.add("02-29")

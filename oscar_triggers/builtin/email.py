@@ -71,8 +71,8 @@ class EmailChannel(Channel):
     def send_many(self, parcels: Sequence[Parcel]) -> list[Receipt]:
         """Hand over letter by letter on one connection; a refused one spares its neighbours."""
         receipts: list[Receipt] = []
-        for position, parcel in enumerate(parcels):
-            receipts.append(self._post.hand_over(parcel))
+        while len(receipts) < len(parcels):
+            receipts += self._post.hand_over_each(parcels[len(receipts) :])
             if self._post.unreachable:
                 receipts += [
                     answers.receipt(
@@ -81,14 +81,18 @@ class EmailChannel(Channel):
                         "The mail server could not be reached.",
                         provider=self._post.provider,
                     )
-                    for rest in parcels[position + 1 :]
+                    for rest in parcels[len(receipts) :]
                 ]
-                break
         return receipts
 
     def close(self) -> None:
         """Close the connection of the batch."""
         self._post.close()
+
+
+def _has_dots(parcel: Parcel) -> bool:
+    """Say whether a line of its bytes may begin with a dot; of our own letters none does."""
+    return not isinstance(parcel.raw, wire.Filled)
 
 
 class _Post:
@@ -110,6 +114,59 @@ class _Post:
             return self._hand_over(parcel)
         except Exception as error:  # noqa: BLE001 - a receipt says what a backend raised
             return self._for_error(parcel, error)
+
+    def hand_over_each(self, parcels: Sequence[Parcel]) -> list[Receipt]:
+        """Hand over as many of the first letters as go without a break, at least one; never raises."""
+        if parcels[1:] and self.takes_bytes() and self._is_talking():
+            receipts = self._at_once(parcels)
+            if receipts:
+                return receipts
+        return [self.hand_over(parcels[0])]
+
+    def _at_once(self, parcels: Sequence[Parcel]) -> list[Receipt]:
+        """Send letters behind each other on the open connection, up to the first break.
+
+        What had not left when it broke gets no receipt here: it goes once more, alone.
+        """
+        connection = self.connection
+        assert isinstance(connection, EmailBackend)
+        self.unreachable = False
+        written: list[tuple[str, str, bytes, bool]] = []
+        receipts: list[Receipt] = []
+        for parcel in parcels:
+            sender = wire.envelope_address(parcel.from_)
+            if parcel.raw is None or not (parcel.to.isascii() and sender.isascii()):
+                break
+            try:
+                written.append((sender, parcel.to, parcel.raw(), _has_dots(parcel)))
+            except Exception:  # noqa: BLE001 - alone it gets the receipt that says so
+                break
+        try:
+            for parcel, answer in zip(parcels, connection.send_each(written), strict=False):
+                receipts.append(
+                    answers.for_reply(
+                        parcel, answer.stage, answer.code, answer.said, provider=self.provider
+                    )
+                )
+                if answers.is_closing(answer.code):
+                    self._drop()
+                    break
+        except Exception:  # noqa: BLE001 - a receipt says what broke, or another try
+            broken = parcels[len(receipts)]
+            may_have_arrived = connection.content_left
+            self._drop()
+            if may_have_arrived:
+                detail = "The connection broke before the server answered."
+                receipts.append(
+                    answers.receipt(
+                        broken,
+                        Outcome.UNKNOWN,
+                        detail,
+                        provider=self.provider,
+                        provider_is_down=True,
+                    )
+                )
+        return receipts
 
     def close(self) -> None:
         """Close the connection; what goes wrong at a good-bye harms no letter."""
@@ -225,7 +282,8 @@ class _Post:
         self.content_left = False
         if isinstance(letter, bytes):
             assert isinstance(connection, EmailBackend)
-            answer = connection.send_ready(wire.envelope_address(parcel.from_), parcel.to, letter)
+            sender = wire.envelope_address(parcel.from_)
+            answer = connection.send_ready(sender, parcel.to, letter, _has_dots(parcel))
             if answers.is_closing(answer.code):
                 self._drop()
             return answers.for_reply(

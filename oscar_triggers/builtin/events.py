@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.utils.translation import pgettext, pgettext_lazy
 
 from .. import events
-from ..engine import fields
+from ..engine import fields, one_off
 from ..events import Event, TriggerOptions
 from ..kinds import option
 from ..snapshots import About
@@ -23,6 +23,16 @@ _CHANGES: dict[str, Any] = {
 
 def _change_choices() -> list[tuple[str, Any]]:
     return list(_CHANGES.items())
+
+
+@events.register
+@dataclass(frozen=True, kw_only=True)
+class ChosenForLetter(Event):
+    """Somebody was chosen for a one-off letter; its flow is made by `engine.one_off`."""
+
+    kind: ClassVar[str] = one_off.KIND
+    label: ClassVar[Any] = pgettext_lazy("triggers", "Chosen for a one-off letter")
+    is_offered: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,8 @@ _KNOWN = ("flow", "step", "enrollment", "contact", "about", "language", "rehears
 class Voucher(Step):
     """Grants a personal voucher that expires; letters after it can name its code.
 
-    One of two ways is taken: a person gets one voucher in OSCAR_TRIGGERS["INCENTIVE_EVERY"].
+    One of two ways is taken: a person gets one voucher in OSCAR_TRIGGERS["INCENTIVE_EVERY"], and
+    the step may have a limit and a budget for each month.
     """
 
     kind: ClassVar[str] = "voucher"
@@ -70,8 +71,10 @@ class Voucher(Step):
             self.voucher,
             now,
         )
-        if granted is None:
-            return Advance(branch="not_granted", compared={"reason": "incentive_limit"})
+        if isinstance(granted, incentives.Limited):
+            return Advance(
+                branch="not_granted", compared={"reason": granted.reason, **granted.compared}
+            )
         return Advance(branch="granted", compared={"grant": granted.pk})
 
 

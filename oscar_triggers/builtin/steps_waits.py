@@ -18,6 +18,7 @@ from ..limits import WEEKDAYS, SendWindow
 from ..models import Contact, Enrollment, ExitReason, JournalEntry
 from ..policy import windows
 from ..policy.windows import Rules
+from ..snapshots import About
 from ..steps import Advance, Exit, Outcome, Step, StepVisit, WaitUntil
 from . import moments
 from .moments import FEB_28, MAR_1
@@ -400,7 +401,8 @@ class WaitForEvent(Step):
             .order_by("occurred_at", "pk")
             .values_list("pk", "contact_id", "about_type", "about_id", "occurred_at", "payload")
         )
-        personal = events.registry.get(self.event).personal_fields
+        event = events.registry.get(self.event)
+        personal = event.personal_fields
         # What brought someone into the flow is not what they wait for in it.
         own = dict(
             Enrollment.objects.filter(
@@ -409,11 +411,13 @@ class WaitForEvent(Step):
         )
         by_contact: dict[int | None, list[_Told]] = defaultdict(list)
         by_about: dict[tuple[str, str], list[_Told]] = defaultdict(list)
+        things: dict[int, About] = {}
         for pk, contact_id, about_type, about_id, occurred_at, payload in entries:
             told = {name: value for name, value in payload.items() if name not in personal}
             by_contact[contact_id].append((pk, occurred_at, told))
             if about_id:
                 by_about[about_type, about_id].append((pk, occurred_at, told))
+                things[pk] = About(type=about_type, id=about_id)
         found = {}
         for visit in visits:
             about = visit.subject.about
@@ -423,7 +427,9 @@ class WaitForEvent(Step):
                     *by_contact.get(visit.subject.contact_id, ()),
                     *by_about.get((about.type, about.id), ()),
                 )
-                if one[1] >= _arrival(visit) and one[0] != own.get(visit.subject.enrollment_id)
+                if one[1] >= _arrival(visit)
+                and one[0] != own.get(visit.subject.enrollment_id)
+                and event.speaks_of(things.get(one[0]), about)
             ]
             if candidates:
                 _pk, occurred_at, told = min(candidates, key=lambda one: (one[1], one[0]))

@@ -29,7 +29,7 @@ from .nodes import (
     Output,
     Trap,
 )
-from .values import DATE_STYLES
+from .values import DATE_STYLES, day_of
 
 MAX_NESTING = 8
 MAX_PLURAL_FORMS = 5
@@ -63,6 +63,7 @@ FILTERS: dict[str, tuple[int, int]] = {
     "date": (0, 1),
     "time": (0, 1),
     "plural": (1, 1),
+    "days_until": (1, 1),
 }
 
 _TAG = re.compile(r"\{\{(?P<value>.*?)\}\}|\{%(?P<block>.*?)%\}|\{#(?P<note>.*?)#\}", re.DOTALL)
@@ -283,6 +284,8 @@ def _checked(call: FilterCall) -> FilterCall:
         )
     if call.name == "truncate" and not 1 <= _number(call.arguments[0]) <= 1_000:
         raise _Unreadable(pgettext("triggers", "“truncate” takes a number from 1 to 1000"))
+    if call.name == "days_until" and day_of(call.arguments[0]) is None:
+        raise _Unreadable(pgettext("triggers", '“days_until” takes a day, written as "2030-12-24"'))
     if call.name == "plural":
         forms = [form.strip() for form in call.arguments[0].split(",")]
         if not 2 <= len(forms) <= MAX_PLURAL_FORMS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ def letter_headers(
     """
     host = host_of(base_url)
     headers = {
-        "Date": format_datetime(date),
+        "Date": _dated(date, date.utcoffset()),
         "Message-ID": f"<{public_id}@{host}>",
         "Auto-Submitted": "auto-generated",
         # Keeps mailboxes from folding a chain of letters into one thread.
@@ -87,6 +87,12 @@ def unsubscribe_problem(base_url: str) -> str:
             f"keep them to {links.LONGEST_HEADER_URL} with a shorter BASE_URL or URL prefix."
         )
     return ""
+
+
+@lru_cache(maxsize=64)
+def _dated(moment: datetime, _offset: timedelta | None) -> str:
+    """Return a Date header; equal moments on clocks apart are written differently."""
+    return format_datetime(moment)
 
 
 @lru_cache(maxsize=1_024)

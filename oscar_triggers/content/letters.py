@@ -14,6 +14,9 @@ from .nodes import Nodes
 #: Raised when the compiled form changes; older rows are compiled again from their source.
 FORMAT = 1
 
+#: What paths begin with inside the loop over the things of a bundle (`tags.ITEMS`).
+OF_ITEMS = "items[]."
+
 
 @dataclass(frozen=True, kw_only=True)
 class LetterSource:
@@ -48,6 +51,11 @@ class CompiledLetter:
         """Return every merge path that is used, as `basket.lines[].title`."""
         used = (*self.subject, *self.preheader, *self.html, *self.text)
         return frozenset(nodes.paths(used))
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """Return the paths with those that a bundle uses of each thing, as of one thing."""
+        return frozenset(path.removeprefix(OF_ITEMS) for path in self.paths) | self.paths
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import re
 from functools import lru_cache
@@ -25,12 +25,18 @@ PUBLIC_ID_LENGTH = 22
 _ANY_TOKEN = "x" * PUBLIC_ID_LENGTH
 _MAC_BYTES = 8
 _MAC_LENGTH = 11
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{PUBLIC_ID_LENGTH + _MAC_LENGTH}}}\Z")
 
 
 def unsubscribe_url(base_url: str, public_id: str) -> str:
     """Return the address that ends a message's mailing group; the random id is the secret."""
     return base_url + _path("oscar_triggers:unsubscribe", public_id)
+
+
+def preferences_url(base_url: str, public_id: str) -> str:
+    """Return the address at which a message's reader sees and stops what is sent to them."""
+    return base_url + _path("oscar_triggers:preferences", public_id)
 
 
 def basket_url(base_url: str, public_id: str) -> str:
@@ -43,11 +49,45 @@ def click_prefix(base_url: str, public_id: str) -> str:
     return base_url + _path("oscar_triggers:click", public_id).removesuffix("/")
 
 
+class Addresses:
+    """The addresses of one shop's pages, for a batch of letters: what they share is found once."""
+
+    def __init__(self, base_url: str) -> None:
+        where = _where()
+        before, self._after_unsubscribe = _around("oscar_triggers:unsubscribe", *where)
+        self._unsubscribe = base_url + before
+        before, self._after_preferences = _around("oscar_triggers:preferences", *where)
+        self._preferences = base_url + before
+        before, self._after_basket = _around("oscar_triggers:basket", *where)
+        self._basket = base_url + before
+        before, after = _around("oscar_triggers:click", *where)
+        self._click, self._after_click = base_url + before, after.removesuffix("/")
+
+    def unsubscribe(self, public_id: str) -> str:
+        """Return what unsubscribe_url does."""
+        return self._unsubscribe + public_id + self._after_unsubscribe
+
+    def preferences(self, public_id: str) -> str:
+        """Return what preferences_url does."""
+        return self._preferences + public_id + self._after_preferences
+
+    def basket(self, public_id: str) -> str:
+        """Return what basket_url does."""
+        return self._basket + sign(public_id, BASKET) + self._after_basket
+
+    def click_prefix(self, public_id: str) -> str:
+        """Return what click_prefix does."""
+        return self._click + public_id + self._after_click
+
+
 def _path(name: str, token: str) -> str:
     """Return the path of a page of ours; tokens need no escapes."""
-    key = (get_urlconf() or settings.ROOT_URLCONF, get_script_prefix(), get_language())
-    before, after = _around(name, *key)
+    before, after = _around(name, *_where())
     return before + token + after
+
+
+def _where() -> tuple[str, str, str | None]:
+    return get_urlconf() or settings.ROOT_URLCONF, get_script_prefix(), get_language()
 
 
 @lru_cache(maxsize=256)
@@ -88,13 +128,21 @@ def read_basket_token(token: str) -> str | None:
 
 
 def _mac(public_id: str, purpose: str, secret: str | bytes) -> str:
-    digest = hashlib.blake2b(
-        public_id.encode(), key=_key(secret, purpose), digest_size=_MAC_BYTES
-    ).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    mac = _keyed(secret, purpose).copy()
+    mac.update(public_id.encode())
+    return (
+        binascii.b2a_base64(mac.digest(), newline=False)
+        .translate(_URL_SAFE)[:_MAC_LENGTH]
+        .decode("ascii")
+    )
 
 
 @lru_cache(maxsize=32)
+def _keyed(secret: str | bytes, purpose: str) -> hashlib.blake2b:
+    """Return a keyed hash of nothing yet, to be copied: hashing the key is half of the work."""
+    return hashlib.blake2b(key=_key(secret, purpose), digest_size=_MAC_BYTES)
+
+
 def _key(secret: str | bytes, purpose: str) -> bytes:
     material = secret.encode() if isinstance(secret, str) else secret
     salt = f"oscar_triggers.links.{purpose}".encode()

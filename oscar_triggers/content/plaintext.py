@@ -22,7 +22,19 @@ _HIDDEN = re.compile(r"display\s*:\s*none")
 _BEGINS_A_PART = re.compile(r"margin:0px auto|word-break:break-word")
 _MARKS = BREAK + PARAGRAPH + LINE_END
 #: Begins with a mark: a search for blanks first would stop at every word.
-_BREAKS = re.compile(f"[{_MARKS}][ {_MARKS}]*")
+_PILE = re.compile(f"[{_MARKS}][ {_MARKS}]*")
+#: What two marks beside each other come to; two line ends are an empty line, as a paragraph is.
+_PAIRS = (
+    (BREAK + BREAK, BREAK),
+    (BREAK + LINE_END, LINE_END),
+    (LINE_END + BREAK, LINE_END),
+    (LINE_END + LINE_END, PARAGRAPH),
+    (BREAK + PARAGRAPH, PARAGRAPH),
+    (PARAGRAPH + BREAK, PARAGRAPH),
+    (LINE_END + PARAGRAPH, PARAGRAPH),
+    (PARAGRAPH + LINE_END, PARAGRAPH),
+    (PARAGRAPH + PARAGRAPH, PARAGRAPH),
+)
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 
@@ -37,25 +49,45 @@ def derive(html: str, tokens: Tokens) -> str:
     return "".join(reader.out)
 
 
-def tidy(text: str) -> str:
-    """Turn break marks into lines, and strings of spaces into one."""
+def settled(text: str) -> str:
+    """Return an author's words with each pile of break marks as the one that it comes to.
+
+    Of tables there are dozens for each line of text; tidied, it is the same text.
+    """
+    return _PILE.sub(lambda pile: _one_mark(pile[0]), _single_spaced(text))
+
+
+def _one_mark(marks: str) -> str:
+    if PARAGRAPH in marks or marks.count(LINE_END) > 1:
+        return PARAGRAPH
+    return LINE_END if LINE_END in marks else BREAK
+
+
+def _single_spaced(text: str) -> str:
     for blank in "\t\r\n\f":
         text = text.replace(blank, " ")
     while "  " in text:
         text = text.replace("  ", " ")
-    text = _BREAKS.sub(_line_end, text).replace(" \n", "\n")
-    return text.strip(" \n") + "\n"
+    return text
+
+
+def tidy(text: str) -> str:
+    """Turn break marks into lines, and strings of spaces into one."""
+    text = _single_spaced(text)
+    # What is settled has few marks beside each other: replacing is faster than a pattern.
+    for mark in _MARKS:
+        text = text.replace(f"{mark} ", mark)
+    for pair, one in _PAIRS:
+        while pair in text:
+            text = text.replace(pair, one)
+    text = text.replace(PARAGRAPH, "\n\n").replace(BREAK, "\n").replace(LINE_END, "\n")
+    return text.replace(" \n", "\n").strip(" \n") + "\n"
 
 
 def tidy_written(text: str) -> str:
     """Tidy a text part that an author wrote: no blanks at line ends, no piles of empty lines."""
     lines = [line.rstrip() for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
-
-
-def _line_end(match: re.Match[str]) -> str:
-    marks = match[0]
-    return "\n\n" if PARAGRAPH in marks or marks.count(LINE_END) > 1 else "\n"
 
 
 class _Walker(HTMLParser):

@@ -54,6 +54,21 @@ def register_tags(tags: Iterable[MergeTag]) -> None:
         registry.add(tag.path, present if present == tag and present is not None else tag)
 
 
+#: Paths that name one thing by its number, as chosen.p12.price, by the room that fills them.
+numbered: Registry[re.Pattern[str]] = Registry("path with a number")
+
+
+def register_numbered(name: str, pattern: re.Pattern[str]) -> None:
+    """Register a pattern of paths that blocks write and no author has to know."""
+    present = numbered.get(name) if name in numbered else None
+    numbered.add(name, present if present == pattern and present is not None else pattern)
+
+
+def is_numbered(path: str) -> bool:
+    """Say whether a path names a thing by its number, in a way that somebody fills."""
+    return any(pattern.fullmatch(path) for pattern in numbered.values())
+
+
 def known_paths() -> frozenset[str]:
     """Return every registered path, and the lists that registered paths go through."""
     return with_lists(registry)
@@ -135,7 +150,7 @@ class _PathChecker:
     def visit(self, tag: Tag) -> None:
         """Check one tag."""
         if tag.output is not None:
-            self.check(tag.output.path, tag)
+            self.check_said(tag.output.path, tag)
         elif tag.kind == "for":
             full = self.full(tag.path)
             if tag.variable in self.roots or any(tag.variable == name for name, _ in self.loops):
@@ -170,6 +185,41 @@ class _PathChecker:
                 return ".".join((prefix, *path[1:]))
         return ".".join(path)
 
+    def check_said(self, path: tuple[str, ...], tag: Tag) -> None:
+        """Add a problem when a path is not known, or holds more than one value to say."""
+        full = self.full(path)
+        inside = sorted(name for name in self.known if name.startswith((f"{full}.", f"{full}[].")))
+        if path[0] == "loop" or not inside:
+            self.check(path, tag)
+            return
+        written = ".".join(path)
+        items = [name for name in inside if name.startswith(f"{full}[].")]
+        if items:
+            variable = self.free_word(path[-1])
+            value = f"{{{{ {variable}.{_said_first(items, f'{full}[].')} }}}}"
+            self.problem(
+                tag,
+                pgettext(
+                    "triggers", "%(tag)s: “%(name)s” is a list; repeat what you say: %(example)s"
+                ),
+                name=written,
+                example=f"{{% for {variable} in {written} %}}{value}{{% endfor %}}",
+            )
+            return
+        self.problem(
+            tag,
+            pgettext("triggers", "%(tag)s: “%(name)s” holds several values; name one: %(example)s"),
+            name=written,
+            example=f"{{{{ {written}.{_said_first(inside, f'{full}.')} }}}}",
+        )
+
+    def free_word(self, name: str) -> str:
+        """Return a word for one thing of a list that nothing else is called: line of lines."""
+        taken = self.roots | {word for word, _ in self.loops}
+        one = name.removesuffix("s")
+        words = (one if one != name else "item", "item", "one", f"one_{name}")
+        return next((word for word in words if word not in taken), words[-1])
+
     def check(self, path: tuple[str, ...], tag: Tag) -> None:
         """Add a problem when no tag has this path."""
         if path[0] == "loop":
@@ -181,7 +231,7 @@ class _PathChecker:
                 )
             return
         full = self.full(path)
-        if full in self.known:
+        if full in self.known or is_numbered(full):
             return
         written = ".".join(path)
         near = difflib.get_close_matches(full, self.known, n=1)
@@ -199,6 +249,13 @@ class _PathChecker:
         """Add a problem at a tag."""
         text = message % {"tag": shorten(tag.source), **values}
         self.problems.append(Problem(where=self.where, line=tag.line, message=text))
+
+
+def _said_first(paths: Iterable[str], prefix: str) -> str:
+    """Return what an example says of the things at these paths: their title, where they have one."""
+    names = [path.removeprefix(prefix) for path in paths]
+    plain = [name for name in names if "[]" not in name] or ["…"]
+    return next((name for name in ("title", "name") if name in plain), plain[0])
 
 
 def _shop_name(language: str) -> str:
@@ -259,6 +316,12 @@ COMMON: tuple[MergeTag, ...] = (
     MergeTag(
         path="links.unsubscribe",
         label=pgettext_lazy("triggers", "Link to unsubscribe"),
+        group=_LINKS,
+        sample=_shop_url,
+    ),
+    MergeTag(
+        path="links.preferences",
+        label=pgettext_lazy("triggers", "Link to what the reader waits for, and how to stop it"),
         group=_LINKS,
         sample=_shop_url,
     ),

@@ -53,7 +53,7 @@ class Numbered(Links):
 
     def lead(self, target: str) -> str:
         """Return the address of a link by its number; what is no web address stays as it is."""
-        if not target.lower().startswith(_WEB):
+        if not (target.startswith(_WEB) or target.lower().startswith(_WEB)):
             return target
         number = self._numbers.setdefault(target, len(self._numbers) + FIRST_NUMBER)
         return f"{self._prefix}{number}/"

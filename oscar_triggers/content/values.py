@@ -40,13 +40,22 @@ class Money:
         return bool(self.amount)
 
 
+#: What JSON holds as it is; asked first, for most values are of these.
+_OF_JSON = frozenset({str, int, bool, float, type(None)})
+
+
 def to_json(value: Any) -> Any:
     """Turn merge values into what JSON can hold, so that from_json gives them back."""
     kind = value.__class__
-    if kind is str or kind is int:
+    if kind in _OF_JSON:
         return value
     if kind is dict:
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {
+            key if key.__class__ is str else str(key): (
+                item if item.__class__ in _OF_JSON else to_json(item)
+            )
+            for key, item in value.items()
+        }
     if isinstance(value, Money):
         return {"$money": [str(value.amount), value.currency]}
     if isinstance(value, datetime):
@@ -59,7 +68,7 @@ def to_json(value: Any) -> Any:
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str | int | float):
         return value
     raise UnfitValue(f"A letter cannot say a {type(value).__name__}; pass plain values.")
 
@@ -103,9 +112,29 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-@lru_cache(maxsize=20_000)
-def _money(amount: Decimal, currency: str, locale: Locale) -> str:
-    return format_currency(amount, currency, locale=locale)
+class _Moneys(dict[tuple[Decimal, str], str]):
+    """Amounts as they are written in one language."""
+
+    def __init__(self, locale: Locale) -> None:
+        super().__init__()
+        self._locale = locale
+
+    def __missing__(self, key: tuple[Decimal, str]) -> str:
+        amount, currency = key
+        text = format_currency(amount, currency, locale=self._locale)
+        if amount:  # nothing and less than nothing are equal, and written differently
+            if len(self) >= _MOST_MONEYS:
+                self.clear()
+            self[key] = text
+        return text
+
+
+_MOST_MONEYS = 20_000
+
+
+@lru_cache(maxsize=256)
+def _moneys(locale: Locale) -> _Moneys:
+    return _Moneys(locale)
 
 
 @lru_cache(maxsize=20_000)
@@ -118,12 +147,21 @@ def _date(day: date, style: Any, locale: Locale) -> str:
     return format_date(day, style, locale=locale)
 
 
+def day_of(text: str) -> date | None:
+    """Return the day that is written as 2030-12-24, None for any other text."""
+    try:
+        return date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        return None
+
+
 class Formatter:
     """Turns plain values into text of one language and time zone."""
 
     def __init__(self, language: str, time_zone: str) -> None:
         self.locale = locale_for(language)
         self.zone = _zone(time_zone)
+        self._moneys = _moneys(self.locale)
 
     def text(self, value: Any) -> str:
         """Return what a reader sees; raises UnfitValue for what is no plain value."""
@@ -132,7 +170,7 @@ class Formatter:
         if value is None:
             return ""
         if isinstance(value, Money):
-            return _money(value.amount, value.currency, self.locale)
+            return self._moneys[value.amount, value.currency]
         if isinstance(value, int):
             return str(int(value))
         if isinstance(value, Decimal):
@@ -152,6 +190,11 @@ class Formatter:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return moment.astimezone(self.zone)
+
+    def days_left(self, end: datetime, now: datetime) -> int | None:
+        """Return on how many days from now something ends, 0 for today; None once it is over."""
+        last, today = self.local(end), self.local(now)
+        return None if last < today else (last.date() - today.date()).days
 
     def day(self, value: Any, style: str) -> str:
         """Return a date, or the day of a moment, in a style of DATE_STYLES."""

@@ -1,7 +1,8 @@
 """Letters as bytes for SMTP: what the author wrote is encoded once, values as they are filled in.
 
 A literal and a value each stand on quoted-printable lines of their own, joined by soft line
-breaks that vanish when the letter is read. So a send encodes its values only.
+breaks that vanish when the letter is read. So a send encodes its values only. No line begins with
+a dot, so that SMTP need not double any.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import binascii
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.header import Header
 from email.utils import formataddr, parseaddr
 from functools import lru_cache
@@ -27,6 +28,9 @@ LONGEST_LINE = 76
 #: Cannot occur in quoted-printable text, where "=" is followed by two hex digits or a line end.
 _BOUNDARY = "=_letter_part"
 _PLAIN = re.compile(r"[ -<>-~]{0,74}\Z")
+#: Of these, too, nothing is an entity in HTML: most addresses and words.
+_HARMLESS = re.compile(r"[\w /.,:;?!+*()%#~@$-]{1,74}\Z", re.ASCII)
+_LINE_WITH_DOT = re.compile(r"^\.([^\r\n]*)", re.MULTILINE)
 _LONGEST_HEADER = 998
 _BARE_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\U0010ffff]+\Z")
 
@@ -43,14 +47,57 @@ def wire_bytes(
     time_zone: str = "",
     links: Begin | None = None,
 ) -> bytes:
-    """Return a whole filled message with CRLF line ends; raises ValueError for a header with lines.
+    """Return a whole filled message, as `filled` makes it."""
+    return filled(
+        compiled,
+        values,
+        headers,
+        from_=from_,
+        to=to,
+        reply_to=reply_to,
+        language=language,
+        time_zone=time_zone,
+        links=links,
+    )()
+
+
+class Filled:
+    """A filled message that is put together when it is asked for.
+
+    Until then its pieces are the letter's own, shared by all; together they are 40 kB, and a
+    batch of those would be cold memory by the time they leave. No line of it begins with a dot.
+    """
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self._pieces = pieces
+
+    def __call__(self) -> bytes:
+        """Return the bytes."""
+        return "".join(self._pieces).encode("ascii")
+
+
+def filled(
+    compiled: CompiledLetter,
+    values: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    from_: str,
+    to: str,
+    reply_to: str = "",
+    language: str = "",
+    time_zone: str = "",
+    links: Begin | None = None,
+) -> Filled:
+    """Fill a whole message with CRLF line ends; raises ValueError for a header with lines.
 
     Decoded, it says what `rendering.fill` says.
     """
     form = formatter(language or compiled.language, time_zone)
     parts = parts_of(compiled)
     one = links() if links is not None else None
-    written = wire_html(compiled).fill(values, form, one)
+    written = wire_html(compiled).pieces(values, form, one)
     text = parts.plain(values, form, one)
     lines = [
         header("From", address(from_)),
@@ -60,7 +107,7 @@ def wire_bytes(
     if reply_to:
         lines.append(header("Reply-To", address(reply_to)))
     lines += [header(name, value) for name, value in headers.items()]
-    return "".join(
+    return Filled(
         (
             *lines,
             "MIME-Version: 1.0\r\n",
@@ -72,10 +119,10 @@ def wire_bytes(
             f"\r\n--{_BOUNDARY}\r\n",
             'Content-Type: text/html; charset="utf-8"\r\n',
             "Content-Transfer-Encoding: quoted-printable\r\n\r\n",
-            written,
+            *written,
             f"\r\n--{_BOUNDARY}--\r\n",
         )
-    ).encode("ascii")
+    )
 
 
 @lru_cache(maxsize=64)
@@ -86,7 +133,18 @@ def wire_html(compiled: CompiledLetter) -> Renderer:
 
 def encode_text(text: str) -> str:
     """Return text as quoted-printable lines."""
-    return _crlf(binascii.b2a_qp(_crlf(text).encode(), istext=True).decode("ascii"))
+    # With bare line ends in it, what comes out has them too: they are turned once, not twice.
+    encoded = binascii.b2a_qp(text.replace("\r\n", "\n").encode(), istext=True)
+    written = encoded.replace(b"\n", b"\r\n").decode("ascii")
+    if "\n." in written or written.startswith("."):
+        written = _LINE_WITH_DOT.sub(_without_dot, written)
+    return written
+
+
+def _without_dot(line: re.Match[str]) -> str:
+    """Return a line that began with a dot, in two where there is no room for the escape."""
+    rest = line[1]
+    return f"=2E{rest}" if len(rest) + 3 <= LONGEST_LINE else f"=2E{SOFT_BREAK}{rest}"
 
 
 def _crlf(text: str) -> str:
@@ -98,19 +156,22 @@ def encode_literal(text: str) -> str:
     encoded = encode_text(text)
     if not encoded or encoded.endswith("\r\n"):
         return encoded
-    last = len(encoded) - (encoded.rfind("\n") + 1)
-    if last >= LONGEST_LINE:
+    length = len(encoded) - (encoded.rfind("\n") + 1)
+    if length >= LONGEST_LINE:
         # There is no room for the "=": break before the last character or its escape.
         cut = len(encoded) - (3 if encoded[-3] == "=" else 1)
-        encoded = encoded[:cut] + SOFT_BREAK + encoded[cut:]
+        last = encoded[cut:]
+        encoded = encoded[:cut] + SOFT_BREAK + ("=2E" if last == "." else last)
     return encoded + SOFT_BREAK
 
 
-@lru_cache(maxsize=4_096)
 def encode_value(text: str) -> str:
     """Return a value, escaped for HTML, as quoted-printable lines like encode_literal's."""
+    # What begins with a dot would be a line that does.
+    if _HARMLESS.match(text) and text[0] != ".":
+        return text + SOFT_BREAK
     escaped = html.escape(text)
-    if _PLAIN.match(escaped):
+    if _PLAIN.match(escaped) and not escaped.startswith("."):
         return escaped + SOFT_BREAK if escaped else ""
     return encode_literal(escaped)
 

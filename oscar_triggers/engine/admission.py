@@ -13,12 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 
 from .. import conditions
+from ..conf import TRANSACTIONAL
 from ..definitions import FlowDefinition
 from ..exceptions import TriggersError
 from ..limits import EVERY_EPISODE, NEVER, ONCE_A_YEAR, Reentry
 from ..models import Enrollment, Flow, FlowState
 from ..models.sql import database_for
-from ..policy import zones
+from ..policy import staff, zones
 from ..snapshots import Subject, Verdict
 from . import contacts
 
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 #: Of two greetings in two years, the second is no greeting when it comes sooner than this: a
 #: birthday that was changed from December to January.
 LEAST_OF_A_YEAR = timedelta(days=300)
+
+#: Why somebody is not let in who works for the shop, or tests it.
+STAFF = "staff"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,12 +68,25 @@ def refusals(candidates: Sequence[Candidate], now: datetime) -> dict[int, Refusa
     by_flow: dict[int, list[int]] = defaultdict(list)
     for index, candidate in enumerate(candidates):
         by_flow[candidate.flow.pk].append(index)
-    refused: dict[int, Refusal] = {}
+    refused = _staff(candidates)
     for indexes in by_flow.values():
-        refused.update(_unmet_conditions(candidates, indexes, now))
+        open_ = [index for index in indexes if index not in refused]
+        if open_:
+            refused.update(_unmet_conditions(candidates, open_, now))
     left = [index for index in range(len(candidates)) if index not in refused]
     refused.update(_come_again_too_soon(candidates, left, now))
     return refused
+
+
+def _staff(candidates: Sequence[Candidate]) -> dict[int, Refusal]:
+    """Refuse staff and tests what advertises; what people are owed, staff who buy are owed too."""
+    asked = {
+        index: one.subject.contact_id
+        for index, one in enumerate(candidates)
+        if one.definition.stream != TRANSACTIONAL
+    }
+    ours = staff.among(set(asked.values()))
+    return {index: Refusal(reason=STAFF) for index, pk in asked.items() if pk in ours}
 
 
 def _unmet_conditions(

@@ -17,6 +17,7 @@ from django.utils.translation import pgettext
 from ..channels import Outcome, Receipt
 from ..conf import triggers_settings
 from ..models import Breaker, BreakerState
+from ..models.questions import Question
 from ..models.sql import insert_or_ignore
 from . import alarms, retries
 
@@ -41,6 +42,8 @@ def look(now: datetime) -> Gate:
     closed: set[str] = set()
     probing: set[str] = set()
     troubled: set[str] = set()
+    if not _TROUBLE.ask():
+        return Gate()
     for row in Breaker.objects.exclude(state=BreakerState.CLOSED, failures=0):
         troubled.add(row.name)
         if row.state == BreakerState.CLOSED:
@@ -55,6 +58,12 @@ def look(now: datetime) -> Gate:
         )
         (probing if is_mine else closed).add(row.name)
     return Gate(closed=frozenset(closed), probing=frozenset(probing), troubled=frozenset(troubled))
+
+
+_TROUBLE = Question(
+    lambda: Breaker,
+    lambda rows: rows.exclude(state=BreakerState.CLOSED, failures=0).values_list("pk"),
+)
 
 
 def is_the_providers_fault(receipt: Receipt) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from ..models import Dispatch, DispatchState, Enrollment, Message, MessageItem, MessageState
+from ..models.questions import Among, Question
 from ..models.sql import database_for
 from .decisions import Note, note_many
 
@@ -24,18 +25,23 @@ OPTION = "bundle"
 
 def close(dispatch_ids: Collection[int]) -> None:
     """Let nothing more join the messages of leased dispatches; waits for who is joining."""
+    ids = [pk for (pk,) in _OPEN.ask({"dispatches": dispatch_ids})]
+    if not ids:
+        return  # Only who has leased a message makes it one that may be joined again.
     with transaction.atomic(using=database_for(Message)):
-        ids = list(
-            Message.objects.filter(dispatches__pk__in=dispatch_ids, bundle_key__isnull=False)
-            .order_by("pk")
-            .values_list("pk", flat=True)
-        )
-        if ids:
-            # One after the other in the order of their numbers, as those who join take them.
-            locked = Message.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-            Message.objects.filter(pk__in=[row.pk for row in locked.only("pk")]).update(
-                bundle_key=None
-            )
+        # One after the other in the order of their numbers, as those who join take them.
+        locked = Message.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        Message.objects.filter(pk__in=[row.pk for row in locked.only("pk")]).update(bundle_key=None)
+
+
+_OPEN = Question(
+    lambda: Message,
+    lambda rows: (
+        rows.filter(Among("dispatches__id", "dispatches"), bundle_key__isnull=False)
+        .order_by("pk")
+        .values_list("pk")
+    ),
+)
 
 
 def open_again(message: Message) -> None:

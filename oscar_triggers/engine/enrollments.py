@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +25,8 @@ from ..models import (
     MessageItem,
     MessageState,
 )
+from ..models.prepared import MOMENT, PreparedUpdate, Slot
+from ..models.questions import Among, Question
 from ..models.sql import database_for
 from ..snapshots import About, Subject
 from . import bundling, incentives, plans
@@ -58,9 +61,9 @@ def current_watermarks() -> dict[str, int]:
 def snapshots_of(rows: Sequence[Enrollment]) -> dict[int, Subject]:
     """Return snapshots of loaded enrollments (with contact and flow) by id, in one query."""
     points: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for contact_id, channel, normalised in ContactPoint.objects.filter(
-        contact_id__in={row.contact_id for row in rows}
-    ).values_list("contact_id", "channel", "normalised"):
+    for contact_id, channel, normalised in _POINTS.ask(
+        {"contacts": {row.contact_id for row in rows}}
+    ):
         points[contact_id, channel].append(normalised)
     return {
         row.pk: Subject(
@@ -84,6 +87,14 @@ def snapshots_of(rows: Sequence[Enrollment]) -> dict[int, Subject]:
         )
         for row in rows
     }
+
+
+_POINTS = Question(
+    lambda: ContactPoint,
+    lambda rows: rows.filter(Among("contact_id", "contacts")).values_list(
+        "contact_id", "channel", "normalised"
+    ),
+)
 
 
 def failed_stay_conditions(
@@ -355,9 +366,17 @@ def restart_clock(moments: Mapping[About, datetime], now: datetime) -> int:
 
 def start_waits(enrollment_ids: Sequence[int], settled_at: datetime) -> None:
     """Let waits after a message count from its outcome instead of from its planning."""
-    Enrollment.objects.filter(
-        pk__in=enrollment_ids, state=EnrollmentState.ACTIVE, clock_at__lt=settled_at
-    ).update(clock_at=settled_at, due_at=settled_at)
+    if enrollment_ids:
+        _restart(database_for(Enrollment)).run({"ids": enrollment_ids, "at": settled_at})
+
+
+@cache
+def _restart(alias: str) -> PreparedUpdate:
+    at = Slot("at", MOMENT)
+    rows = Enrollment.objects.using(alias).filter(
+        Among("id", "ids"), state=EnrollmentState.ACTIVE, clock_at__lt=at
+    )
+    return PreparedUpdate(rows, {"clock_at": at, "due_at": at})
 
 
 def tell_entered(row: Enrollment) -> None:

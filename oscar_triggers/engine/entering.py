@@ -181,7 +181,7 @@ def _enroll(candidates: list[_Comer], notes: list[Note], now: datetime) -> list[
                 "about_id": about.id if about else "",
                 "state": EnrollmentState.ACTIVE,
                 "step_key": plans.plan_of(_version(candidate.flow)).first,
-                "due_at": now,
+                "due_at": min(one.occurred_at, now) if one.event.counts_from_act else now,
                 # What they wait for may have happened before the tick let them in.
                 "arrived_at": min(one.occurred_at, now),
                 "clock_at": one.occurred_at,

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from .. import channels, signals
@@ -56,12 +57,12 @@ class Ready:
         """Return the stream of the message."""
         return self.row.message.stream
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[Subject, Mapping[str, Any]]]:
         """Return its members as guards ask for them."""
         return [(member.subject, member.observed) for member in self.members]
 
-    @property
+    @cached_property
     def members(self) -> list[Member]:
         """Return all for whom it speaks, with what guards compare."""
         asked = {"message": self.row.message_id, "now": self.asked_at.isoformat()}
@@ -191,6 +192,8 @@ class _Batch:
         size = triggers_settings().hand_over_group
         if waiting[0].row.channel in self._probing:
             size = 1
+        if size == 1:
+            return [waiting.popleft()]
         group: list[Ready] = []
         taken: set[int] = set()
         later: list[Ready] = []

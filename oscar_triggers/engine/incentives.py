@@ -20,14 +20,18 @@ from ..registry import Registry
 
 #: Why a message or a step promises nothing.
 INCENTIVE_LIMIT = "incentive_limit"
+#: In an incentive's options: what becomes of a letter that may not promise it.
+WITHOUT = "without"
+SEND_WITHOUT = "send"
 #: The incentive that Voucher steps grant.
 VOUCHER = "voucher"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limited:
-    """Nothing was granted, because the person was granted something not long ago."""
+    """Nothing was granted: the person had something not long ago, or the incentive says why."""
 
+    reason: str = INCENTIVE_LIMIT
     compared: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,8 +116,8 @@ def grant_for_step(
     contact_id: int,
     options: Mapping[str, Any],
     now: datetime,
-) -> VoucherGrant | None:
-    """Grant once for each coming of an enrollment to a step; None when the person had one lately.
+) -> VoucherGrant | Limited:
+    """Grant once for each coming of an enrollment to a step, or say why nothing is granted.
 
     Raises UnknownKind when no installed app brings vouchers.
     """
@@ -123,8 +127,7 @@ def grant_for_step(
             f"The incentive {VOUCHER!r} ({type(vouchers).__name__}) cannot be granted by a step; "
             "let it define the methods of StepIncentive."
         )
-    granted = vouchers.grant_for_step(enrollment_id, step_key, pass_no, contact_id, options, now)
-    return None if isinstance(granted, Limited) else granted
+    return vouchers.grant_for_step(enrollment_id, step_key, pass_no, contact_id, options, now)
 
 
 def granted_to(enrollment_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:

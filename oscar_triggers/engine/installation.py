@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from ..conf import triggers_settings
 from ..models import INSTALLATION_ID, Installation
+from ..models.questions import Question
 from ..models.sql import insert_or_ignore
 
 logger = logging.getLogger(__name__)
@@ -79,12 +80,23 @@ def differences() -> list[tuple[str, str, str]]:
 
 def hold_reason() -> str:
     """Say why nothing may be sent at all (FOREIGN, SENDING_OFF, STOPPED), "" when it may."""
-    row = Installation.objects.filter(pk=INSTALLATION_ID).first()
-    if row is not None and identity_of(row) != configured():
+    row = next(iter(_SENDING.ask()), None)
+    if (
+        row is not None
+        and Identity(environment=row[0], host=row[1], base_url=row[2]) != configured()
+    ):
         return FOREIGN
     if not triggers_settings().sending:
         return SENDING_OFF
-    return STOPPED if row is not None and row.stopped_at is not None else ""
+    return STOPPED if row is not None and row[3] is not None else ""
+
+
+_SENDING = Question(
+    lambda: Installation,
+    lambda rows: rows.filter(pk=INSTALLATION_ID).values_list(
+        "environment", "host", "base_url", "stopped_at"
+    ),
+)
 
 
 def is_foreign() -> bool:

@@ -51,6 +51,8 @@ class Routed:
 
 Listener = Callable[[Sequence[Routed], datetime], None]
 _listeners: dict[str, list[Listener]] = defaultdict(list)
+Completer = Callable[[Sequence[Routed], datetime], Sequence[Event]]
+_completers: dict[str, Completer] = {}
 _KEY_LENGTH = 200
 #: JournalEntry.about_type and about_id.
 _ABOUT_LENGTHS = (40, 120)
@@ -70,6 +72,37 @@ def listener(kind: str) -> Callable[[Listener], Listener]:
 def listeners(kind: str) -> Sequence[Listener]:
     """Return the functions that listen to a kind."""
     return tuple(_listeners.get(kind, ()))
+
+
+def completer(kind: str) -> Callable[[Completer], Completer]:
+    """Have a function add to events of a kind what nobody could know when they were recorded.
+
+    It is called in the tick, where the contacts are known, and returns the events in their order.
+    """
+
+    def add(function: Completer) -> Completer:
+        _completers[kind] = function
+        return function
+
+    return add
+
+
+def is_completed(kind: str) -> bool:
+    """Say whether events of a kind are completed when they are routed."""
+    return kind in _completers
+
+
+def completed(routed: Sequence[Routed], now: datetime) -> list[Routed]:
+    """Return routed events with what can be known of them now; in constant queries for a batch."""
+    result = list(routed)
+    for kind, complete in _completers.items():
+        places = [place for place, one in enumerate(routed) if one.event.kind == kind]
+        if not places:
+            continue
+        said = complete([routed[place] for place in places], now)
+        for place, event in zip(places, said, strict=True):
+            result[place] = replace(routed[place], event=event)
+    return result
 
 
 def record(

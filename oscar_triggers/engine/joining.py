@@ -27,7 +27,7 @@ from ..models import (
     VoucherGrant,
 )
 from ..models.sql import database_for
-from . import enrollments
+from . import belongings, enrollments
 
 #: Ends that hold for the episode, whichever contact it was.
 _DECIDED = (ExitReason.GOAL, ExitReason.CANCELLED)
@@ -62,7 +62,7 @@ def follow(contacts: Iterable[Contact]) -> dict[int, Contact]:
 
 
 def join(winner_id: int, loser_id: int, now: datetime) -> bool:
-    """Move a contact's points, consent, enrollments, messages and baskets to another one.
+    """Move a contact's points, consent, enrollments, messages and things to another one.
 
     The loser stays as a signpost. Returns False, and changes nothing, where there is nothing to
     join: the same contact, one that was joined already, or two accounts, which are never joined.
@@ -92,6 +92,7 @@ def join(winner_id: int, loser_id: int, now: datetime) -> bool:
         VoucherGrant.objects.filter(contact=loser).update(contact=winner)
         _move_tags(winner, loser)
         _move_assignments(winner, loser)
+        belongings.move(winner, loser, now)
         # What the one did not tell, the other may have; where both did, the winner's stays.
         winner.fields = {**(loser.fields or {}), **(winner.fields or {})}
         for name in _FILLED:

@@ -16,6 +16,19 @@ from ..content.letters import Letter
 _FILLED = ("subject", "text", "html")
 
 
+class Later:
+    """A message that is filled when somebody asks for its bytes."""
+
+    __slots__ = ("_fill",)
+
+    def __init__(self, fill: Callable[[], Callable[[], bytes]]) -> None:
+        self._fill = fill
+
+    def __call__(self) -> bytes:
+        """Return the bytes."""
+        return self._fill()()
+
+
 class FilledParcel(Parcel):
     """A parcel that fills its subject, text and HTML at the first look at one of them."""
 

@@ -16,6 +16,8 @@ from . import bundling
 
 TRANSACTIONAL_LANE = 0
 PROMOTIONAL_LANE = 1
+#: One-off letters to many: behind everything that somebody's act or silence began.
+BULK_LANE = 2
 
 #: A message that is leased just when it is joined gives way to a new one; that again and again
 #: is no accident any more.
@@ -157,7 +159,9 @@ def _dispatch(plans: Sequence[Plan], message_ids: Sequence[int], now: datetime) 
             {
                 "message_id": message_id,
                 "channel": plan.channel,
-                "lane": lane_of(plan.visit.stream),
+                "lane": (
+                    plan.visit.lane if plan.visit.lane is not None else lane_of(plan.visit.stream)
+                ),
                 "due_at": now + (plan.visit.bundle or timedelta(0)),
             }
             for plan, message_id in zip(plans, message_ids, strict=True)

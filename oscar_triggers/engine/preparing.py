@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from ..exceptions import TriggersError
@@ -21,14 +21,18 @@ from ..models import (
     Flow,
     FlowVersion,
     Message,
+    MessageItem,
+    light,
     trips,
 )
 from ..models.given import Given, GivenUpdate
 from ..models.prepared import DATA, NUMBER
+from ..models.questions import Among, Question
 from ..models.sql import database_for
 from ..policy import guards, verdicts
 from ..snapshots import Subject
 from . import allowances, asking, enrollments, faults, hand_over, letters, plans, settling
+from .decisions import Note, note_again
 from .planning import TRANSACTIONAL_LANE
 
 logger = logging.getLogger(__name__)
@@ -47,6 +51,16 @@ class _Case:
     parties: tuple[_Party, ...]
     point: ContactPoint | None
 
+    @cached_property
+    def request(self) -> verdicts.SendRequest:
+        """Return what the referee is asked."""
+        return asking.request_of(
+            self.row,
+            self.subject,
+            plans.plan_of(self.enrollment.version).definition,
+            point_hash=self.point.point_hash if self.point else "",
+        )
+
     @property
     def enrollment(self) -> Enrollment:
         return self.parties[0].enrollment
@@ -58,8 +72,9 @@ class _Case:
 
 def prepare(rows: Sequence[Dispatch], now: datetime) -> list[hand_over.Ready]:
     """Return what may be handed over; everything else is settled or put off, with its reason."""
-    waiting = [row for row in rows if not _is_over(row, now) and not _is_late(row, now)]
-    cases = _still_wanted(_cases(waiting), now)
+    items = _items(rows)
+    waiting = [row for row in rows if not _is_over(row, items, now) and not _is_late(row, now)]
+    cases = _still_wanted(_cases(waiting, items), now)
     allowed = _judge(cases, now)
     return _compose(_with_tokens(allowed, now), now)
 
@@ -85,10 +100,28 @@ def _with_tokens(
     return going
 
 
-def _is_over(row: Dispatch, now: datetime) -> bool:
+def _items(rows: Sequence[Dispatch]) -> Mapping[int, list[int]]:
+    """Return for whom messages speak: the ids of enrollments, in the order in which they came."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for message_id, enrollment_id in _ITEMS.ask({"messages": [row.message_id for row in rows]}):
+        found[message_id].append(enrollment_id)
+    return found
+
+
+_ITEMS = Question(
+    lambda: MessageItem,
+    lambda rows: (
+        rows.filter(Among("message_id", "messages"))
+        .order_by("pk")
+        .values_list("message_id", "enrollment_id")
+    ),
+)
+
+
+def _is_over(row: Dispatch, items: Mapping[int, list[int]], now: datetime) -> bool:
     """Cancel what nobody is owed any more: its way ended while an earlier try was under way."""
     reason = row.message.reason
-    if not reason and row.message.items.all():
+    if not reason and items.get(row.message_id):
         return False
     settling.settle(
         settling.parties_of(row), DispatchState.CANCELLED, now, reason=reason or "no_enrollment"
@@ -111,20 +144,15 @@ def _is_late(row: Dispatch, now: datetime) -> bool:
     return True
 
 
-def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
-    by_message = {
-        row.pk: sorted((item.pk, item.enrollment_id) for item in row.message.items.all())
-        for row in rows
-    }
-    loaded = _enrollments([pk for items in by_message.values() for _item, pk in items], rows)
+def _cases(rows: Sequence[Dispatch], items: Mapping[int, list[int]]) -> list[_Case]:
+    loaded = _enrollments([pk for row in rows for pk in items[row.message_id]], rows)
     subjects = enrollments.snapshots_of(list(loaded.values()))
-    points = _points(rows)
+    points = points_of(rows)
     return [
         _Case(
             row=row,
             parties=tuple(
-                _Party(enrollment=loaded[pk], subject=subjects[pk])
-                for _item, pk in by_message[row.pk]
+                _Party(enrollment=loaded[pk], subject=subjects[pk]) for pk in items[row.message_id]
             ),
             point=points.get((row.message.contact_id, row.channel)),
         )
@@ -132,9 +160,23 @@ def _cases(rows: Sequence[Dispatch]) -> list[_Case]:
     ]
 
 
+_OF_ENROLLMENT = (
+    *("flow_id", "version_id", "contact_id", "episode_key", "about_type", "about_id", "payload"),
+    *("watermarks", "site_id", "is_shadow", "state", "step_key", "entered_at", "clock_at", "lane"),
+)
+_ENROLLMENTS = light.Reader(
+    Enrollment, _OF_ENROLLMENT, lambda rows: rows.filter(Among("id", "ids"))
+)
+_POINTS = light.Reader(
+    ContactPoint,
+    ("contact_id", "channel", "normalised", "point_hash", "verified_at"),
+    lambda rows: rows.filter(Among("contact_id", "contacts")).order_by("created_at", "pk"),
+)
+
+
 def _enrollments(ids: Sequence[int], rows: Sequence[Dispatch]) -> dict[int, Enrollment]:
     """Load enrollments; their contacts, flows and versions are few, and each is read once."""
-    found = list(Enrollment.objects.filter(pk__in=ids))
+    found = _ENROLLMENTS.read({"ids": ids})
     contacts = {row.message.contact_id: row.message.contact for row in rows}
     missing = {one.contact_id for one in found} - set(contacts)
     others = Contact.objects.in_bulk(missing) if missing else {}
@@ -152,13 +194,11 @@ def _enrollments(ids: Sequence[int], rows: Sequence[Dispatch]) -> dict[int, Enro
     return {one.pk: one for one in found}
 
 
-def _points(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoint]:
+def points_of(rows: Sequence[Dispatch]) -> dict[tuple[int | None, str], ContactPoint]:
     """Choose each contact's point on each channel: a verified one first, then the newest."""
     chosen: dict[tuple[int | None, str], ContactPoint] = {}
-    candidates = ContactPoint.objects.filter(
-        contact_id__in={row.message.contact_id for row in rows}
-    ).order_by("created_at", "pk")
-    for point in candidates:
+    contacts = {row.message.contact_id for row in rows} - {None}
+    for point in _POINTS.read({"contacts": contacts}):
         key = (point.contact_id, point.channel)
         present = chosen.get(key)
         if present is None or point.verified_at or not present.verified_at:
@@ -209,7 +249,7 @@ def _still_wanted(cases: Sequence[_Case], now: datetime) -> list[_Case]:
 
 
 def _judge(cases: Sequence[_Case], now: datetime) -> list[tuple[_Case, verdicts.Allowed]]:
-    requests = [_request_of(case) for case in cases]
+    requests = [case.request for case in cases]
     allowed = []
     for case, verdict in zip(cases, verdicts.judge_many(requests, now), strict=True):
         if isinstance(verdict, verdicts.Allowed):
@@ -219,15 +259,6 @@ def _judge(cases: Sequence[_Case], now: datetime) -> list[tuple[_Case, verdicts.
         else:
             settling.refuse(case.row, case.enrollment.pk, verdict, now)
     return allowed
-
-
-def _request_of(case: _Case) -> verdicts.SendRequest:
-    return asking.request_of(
-        case.row,
-        case.subject,
-        plans.plan_of(case.enrollment.version).definition,
-        point_hash=case.point.point_hash if case.point else "",
-    )
 
 
 def _compose(
@@ -266,7 +297,7 @@ def _compose(
                     point_hash=case.point.point_hash,
                     composed=composed,
                     allowed=verdict,
-                    request=_request_of(case),
+                    request=case.request,
                     asked_at=now,
                     others=tuple(
                         hand_over.Member(subject=subject, observed=observed)
@@ -275,7 +306,26 @@ def _compose(
                 )
             )
     _write_payloads(ready)
+    _note_withheld(ready, now)
     return ready
+
+
+def _note_withheld(ready: Sequence[hand_over.Ready], now: datetime) -> None:
+    """Write down why letters go without what they were meant to promise."""
+    for one in ready:
+        withheld = one.composed.withheld
+        if withheld is not None:
+            note_again(
+                Note(
+                    rule=withheld.rule,
+                    verdict="without",
+                    reason=withheld.reason,
+                    compared=withheld.compared,
+                    message_id=one.row.message_id,
+                    flow_id=one.row.message.flow_id,
+                ),
+                now,
+            )
 
 
 def _compose_each(

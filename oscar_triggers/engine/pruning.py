@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ..conf import triggers_settings
 from ..exceptions import TriggersError
@@ -31,8 +31,14 @@ from ..models import (
     JournalEntry,
     Message,
     MessageState,
+    OrderWatch,
+    PriceSeen,
+    ProductRequest,
     ProviderReport,
     Pulse,
+    StockCause,
+    StockChange,
+    SurveyAnswer,
 )
 from ..models.sql import database_for
 from . import plans, sweeping, totals
@@ -49,16 +55,25 @@ DEFAULTS: Mapping[str, timedelta | None] = {
     "decisions": timedelta(days=400),
     "reports": timedelta(days=400),
     "alarms": timedelta(days=400),
+    # Prices that people saw, and what they asked for or answered, once that is over.
+    "prices": timedelta(days=400),
+    "requests": timedelta(days=400),
+    "orders": timedelta(days=400),
+    "answers": timedelta(days=730),
+    # What became of stock and prices.
+    "stock": timedelta(days=400),
     "messages": timedelta(days=730),
     "enrollments": timedelta(days=730),
 }
 #: What limits, waits and attributions look back for.
-_SHORTEST: Mapping[str, timedelta] = {
+SHORTEST: Mapping[str, timedelta] = {
     "messages": timedelta(days=30),
     "enrollments": timedelta(days=30),
     "journal": timedelta(days=7),
     "persons": timedelta(days=1),
     "payloads": timedelta(days=1),
+    # The lowest price of the 30 days before a reduction, while that is told.
+    "stock": timedelta(days=60),
 }
 _BATCH = 200
 #: A sweep of the tick gives way after so many seconds and goes on at its next turn.
@@ -102,7 +117,7 @@ def _length(name: str, value: Any) -> timedelta | None:
             f"OSCAR_TRIGGERS['RETENTION'][{name!r}] is {value!r}; write '400d', or None to keep "
             "them for ever."
         ) from error
-    shortest = _SHORTEST.get(name, timedelta(days=1))
+    shortest = SHORTEST.get(name, timedelta(days=1))
     if length < shortest:
         raise ImproperlyConfigured(
             f"OSCAR_TRIGGERS['RETENTION'][{name!r}] is {value!r}; the engine itself looks back for "
@@ -239,11 +254,29 @@ def _delete_journal(ids: Sequence[int], now: datetime) -> None:
     JournalEntry.objects.filter(pk__in=ids).delete()
 
 
+def _old_stock(before: datetime) -> QuerySet[StockChange]:
+    """Keep the newest line of each stock record: it says what has been valid ever since."""
+    newer = StockChange.objects.filter(
+        product_id=OuterRef("product_id"),
+        stock_record_id=OuterRef("stock_record_id"),
+        pk__gt=OuterRef("pk"),
+    )
+    return StockChange.objects.filter(
+        Exists(newer) | Q(cause=StockCause.GONE), noticed_at__lt=before
+    )
+
+
 def _deleting(model: type[models.Model]) -> Action:
     def delete(ids: Sequence[int], now: datetime) -> None:
         model._default_manager.filter(pk__in=ids).delete()
 
     return delete
+
+
+def _old_orders(before: datetime) -> QuerySet[OrderWatch]:
+    """Keep what the sweep would else take for an order that it never saw."""
+    watched_until = before - triggers_settings().order_max_age
+    return OrderWatch.objects.filter(closed_at__lt=before, placed_at__lt=watched_until)
 
 
 _TABLES: tuple[_Table, ...] = (
@@ -273,6 +306,26 @@ _TABLES: tuple[_Table, ...] = (
         old=lambda before: Alarm.objects.filter(cleared_at__lt=before),
         act=_deleting(Alarm),
     ),
+    _Table(
+        name="prices",
+        model=PriceSeen,
+        old=lambda before: PriceSeen.objects.filter(seen_at__lt=before),
+        act=_deleting(PriceSeen),
+    ),
+    _Table(
+        name="requests",
+        model=ProductRequest,
+        old=lambda before: ProductRequest.objects.filter(ended_at__lt=before),
+        act=_deleting(ProductRequest),
+    ),
+    _Table(name="orders", model=OrderWatch, old=_old_orders, act=_deleting(OrderWatch)),
+    _Table(
+        name="answers",
+        model=SurveyAnswer,
+        old=lambda before: SurveyAnswer.objects.filter(answered_at__lt=before),
+        act=_deleting(SurveyAnswer),
+    ),
+    _Table(name="stock", model=StockChange, old=_old_stock, act=_deleting(StockChange)),
     _Table(
         name="decisions",
         model=Decision,

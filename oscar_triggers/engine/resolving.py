@@ -157,7 +157,7 @@ def resend(
         if row is None:
             return Answer.NOT_OPEN
         message = row.message
-        refused = _why_not_again(message, now, late=late)
+        refused = why_not_again(message, now, late=late)
         if refused is not None:
             return refused
         before = row.state
@@ -182,7 +182,8 @@ def resend(
     return Answer.DONE
 
 
-def _why_not_again(message: Message, now: datetime, *, late: bool) -> Answer | None:
+def why_not_again(message: Message, now: datetime, *, late: bool) -> Answer | None:
+    """Say what speaks against sending a message again; None where nothing does."""
     if message.flow is not None and message.flow.state not in (*RUNNING, FlowState.PAUSED):
         return Answer.SWITCHED_OFF
     if message.is_shadow:

@@ -17,7 +17,7 @@ from ..models import JournalEntry
 from ..models.bulk import update_each
 from ..models.sql import database_for, lease
 from ..snapshots import About, Person
-from . import attribution, contacts, entering, faults, waking, worker
+from . import attribution, contacts, entering, faults, intake, waking, worker
 from .intake import Routed, listeners
 
 logger = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ def _route_entries(entries: Sequence[JournalEntry], now: datetime) -> None:
                 readable, people, contact_ids, strict=True
             )
         ]
+        routed = intake.completed(routed, now)
         for kind, group in _by_kind(routed).items():
             for function in listeners(kind):
                 function(group, now)
@@ -126,6 +127,10 @@ def _write_routed(entries: Sequence[JournalEntry], routed: Sequence[Routed], now
         entry.crashes = 0
         entry.error = ""
     update_each(done, ("routed_at", "contact", "leased_until", "crashes", "error"))
+    told = [one for one in routed if intake.is_completed(one.event.kind)]
+    for one in told:
+        by_id[one.entry_id].payload = one.event.to_options()
+    update_each([by_id[one.entry_id] for one in told], ("payload",))
 
 
 def _by_kind(routed: Sequence[Routed]) -> dict[str, list[Routed]]:

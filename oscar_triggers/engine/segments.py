@@ -76,6 +76,10 @@ def known() -> dict[str, Segment]:
 
 def get(key: str) -> Segment:
     """Return a segment; raises InvalidOptions for one that nobody named."""
+    for function in (_from_settings, *_sources):
+        found = function().get(key)
+        if found is not None:
+            return found
     segments = known()
     if key not in segments:
         raise InvalidOptions(
@@ -85,14 +89,48 @@ def get(key: str) -> Segment:
     return segments[key]
 
 
+def named_in(written: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the keys of the segments that conditions, as they are written, ask for."""
+    return {
+        str(data.get("segment", ""))
+        for condition in written
+        for _place, data in conditions.walk(condition)
+        if data.get("kind") == IN_SEGMENT
+    }
+
+
+def circle_of(key: str, segments: Mapping[str, Segment]) -> list[str]:
+    """Return the way by which a segment asks for itself, from it to it again; [] where none does."""
+    ways = [[key]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        inside = segments.get(way[-1])
+        for other in sorted(named_in(inside.conditions)) if inside is not None else ():
+            if other == key:
+                return [*way, key]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
+
+
 def check_settings() -> None:
     """Read OSCAR_TRIGGERS["SEGMENTS"] whole; raises ImproperlyConfigured with what to write.
 
-    Kinds of conditions are known only once all apps are ready, so `conf` cannot do this.
+    Kinds of conditions are known only once all apps are ready, so `conf` cannot do this. A segment
+    of the settings asks for others of the settings only: it must be known to be good before there
+    are tables, and an editor could delete a saved one from under it.
     """
     segments = _from_settings()
     _refuse_circles(segments)
     for key, segment in segments.items():
+        strangers = sorted(named_in(segment.conditions) - set(segments))
+        if strangers:
+            raise ImproperlyConfigured(
+                f"OSCAR_TRIGGERS['SEGMENTS'][{key!r}] asks for the segment {strangers[0]!r}, which "
+                "the setting does not name. Name it there too, or save this one in the editor."
+            )
         for data in segment.conditions:
             problems = conditions.problems_of(data, f"SEGMENTS[{key!r}]")
             if problems:
@@ -140,28 +178,12 @@ def _read() -> Mapping[str, Segment]:
 
 def _refuse_circles(segments: Mapping[str, Segment]) -> None:
     """Refuse a segment that is asked within itself: it would ask for ever."""
-    inside = {
-        key: {
-            str(data.get("segment", ""))
-            for condition in segment.conditions
-            for _place, data in conditions.walk(condition)
-            if data.get("kind") == IN_SEGMENT
-        }
-        for key, segment in segments.items()
-    }
     for key in segments:
-        seen: set[str] = set()
-        waiting = list(inside[key])
-        while waiting:
-            other = waiting.pop()
-            if other == key:
-                raise ImproperlyConfigured(
-                    f"OSCAR_TRIGGERS['SEGMENTS'][{key!r}] asks for itself, perhaps by way of "
-                    "another segment. Take one of these conditions out."
-                )
-            if other not in seen:
-                seen.add(other)
-                waiting += inside.get(other, ())
+        if circle_of(key, segments):
+            raise ImproperlyConfigured(
+                f"OSCAR_TRIGGERS['SEGMENTS'][{key!r}] asks for itself, perhaps by way of "
+                "another segment. Take one of these conditions out."
+            )
 
 
 @receiver(setting_changed)

@@ -26,6 +26,7 @@ from ..models import (
 )
 from ..models.given import Given, GivenUpdate
 from ..models.prepared import MOMENT, NUMBER, TEXT, Slot
+from ..models.questions import Among, Question
 from ..models.sql import database_for
 from ..models.trips import Trip
 from ..policy import verdicts
@@ -244,10 +245,14 @@ def put_off(row: Dispatch, verdict: verdicts.Postpone, now: datetime, *, rule: s
 
 def restart_waits(message_ids: Sequence[int], since: datetime) -> None:
     """Let the waits behind messages count from a moment (UTC)."""
-    ids = MessageItem.objects.filter(message_id__in=message_ids).values_list(
-        "enrollment_id", flat=True
-    )
-    enrollments.start_waits(list(ids), since)
+    items = _ITEMS.ask({"messages": message_ids})
+    enrollments.start_waits([enrollment_id for (enrollment_id,) in items], since)
+
+
+_ITEMS = Question(
+    lambda: MessageItem,
+    lambda rows: rows.filter(Among("message_id", "messages")).values_list("enrollment_id"),
+)
 
 
 def requeue(dispatch_id: int, due_at: datetime, *, crashed: bool = False) -> None:

@@ -291,7 +291,6 @@ class _Stage:
         rows = list(
             Dispatch.objects.filter(pk__in=due)
             .select_related("message__contact", "message__flow")
-            .prefetch_related("message__items")
             .order_by("pk")
         )
         hand_over.hand_over(preparing.prepare(rows, now), now, _WORKER)

@@ -146,5 +146,7 @@ def _latest(template_pk: int, language: str) -> TemplateVersion | None:
     return (
         TemplateVersion.objects.filter(template_id=template_pk, language=language)
         .order_by("-number")
+        # Large, and known to the process from the last batch, as a rule.
+        .defer("source", "compiled")
         .first()
     )

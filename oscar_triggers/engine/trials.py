@@ -121,6 +121,7 @@ def _links(site: SiteSettings, public_id: str) -> dict[str, str]:
     return {
         "basket": site.base_url,
         "unsubscribe": links.unsubscribe_url(site.base_url, public_id),
+        "preferences": links.preferences_url(site.base_url, public_id),
     }
 
 

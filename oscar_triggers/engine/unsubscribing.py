@@ -89,6 +89,12 @@ def subscribe_again(public_id: str, now: datetime, *, shown: str) -> bool:
     return True
 
 
+def reader_of(public_id: str) -> int | None:
+    """Return the contact to whom a message went, None for an id that names none."""
+    found = _point_of(public_id)
+    return None if found is None else found[2]
+
+
 def _point_of(public_id: str) -> tuple[str, str, int] | None:
     if not _PUBLIC_ID.fullmatch(public_id):
         return None

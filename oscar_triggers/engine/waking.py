@@ -12,7 +12,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Case, Q, Value, When
 
+from .. import events
 from ..definitions import FlowDefinition
+from ..events import Event
 from ..models import (
     Enrollment,
     EnrollmentState,
@@ -105,7 +107,8 @@ def _told_just_now(rows: Sequence[Enrollment], routed: Sequence[Routed]) -> Iter
     for one in routed:
         told = (one.entry_id, one.event.kind, str(one.about or ""), one.occurred_at)
         for row in by_contact.get(one.contact_id or 0, ()):
-            yield row, *told
+            if one.event.speaks_of(one.about, About(type=row.about_type, id=row.about_id)):
+                yield row, *told
         for about in _abouts(one):
             for row in by_about.get((about.type, about.id), ()):
                 yield row, *told
@@ -120,9 +123,11 @@ def _told_before(
     for pk, kind, contact_id, about_type, about_id, occurred_at in JournalEntry.objects.filter(
         _is_about(by_contact, by_about), kind__in=kinds, occurred_at__range=(since, now)
     ).values_list("pk", "kind", "contact_id", "about_type", "about_id", "occurred_at"):
-        about = str(About(type=about_type, id=about_id)) if about_id else ""
+        about = About(type=about_type, id=about_id) if about_id else None
+        event = events.registry.get(kind) if kind in events.registry else Event
         for row in (*by_contact.get(contact_id, ()), *by_about.get((about_type, about_id), ())):
-            yield row, pk, kind, about, occurred_at
+            if event.speaks_of(about, About(type=row.about_type, id=row.about_id)):
+                yield row, pk, kind, str(about or ""), occurred_at
 
 
 def _by_place(
@@ -164,10 +169,12 @@ def _concerned(routed: Sequence[Routed]) -> list[_Concerned]:
         its = {
             one.entry_id: one
             for one in (
-                *by_contact.get(row.contact_id, ()),
+                *_meant_for(row, by_contact.get(row.contact_id, ())),
                 *by_about.get((row.about_type, row.about_id), ()),
             )
         }
+        if not its:
+            continue
         concerned.append(
             _Concerned(
                 row=row,
@@ -176,6 +183,12 @@ def _concerned(routed: Sequence[Routed]) -> list[_Concerned]:
             )
         )
     return concerned
+
+
+def _meant_for(row: Enrollment, told: Iterable[Routed]) -> Iterable[Routed]:
+    """Leave out what happened to another thing of the person, where it speaks of that alone."""
+    mine = About(type=row.about_type, id=row.about_id)
+    return (one for one in told if one.event.speaks_of(one.about, mine))
 
 
 def _abouts(one: Routed) -> Iterable[About]:

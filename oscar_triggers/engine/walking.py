@@ -184,6 +184,7 @@ def _visit(
         priority=plan.definition.priority,
         bundle=plan.definition.bundle,
         is_shadow=row.is_shadow,
+        lane=row.lane,
         woken_by=_woken(row),
         arrived_at=row.arrived_at or row.entered_at,
         variants={name: arm for name, arm in variants.items() if name in row.passes},

@@ -25,6 +25,8 @@ from ..models import (
     Enrollment,
     EnrollmentState,
     JournalEntry,
+    LetterState,
+    OneOffLetter,
     Pulse,
 )
 from ..models.sql import insert_or_ignore, lease
@@ -39,6 +41,11 @@ PATIENCE = timedelta(minutes=5)
 #: Failed messages of the last hour are told from this number, and this share of all, on.
 MOST_DEAD = 10
 DEAD_SHARE = 0.05
+
+#: For so long a one-off letter that nobody got is told of.
+MISSED_FOR = timedelta(days=1)
+#: With this the keys of their alarms begin; the letter's number follows.
+MISSED_LETTER = "one-off:"
 
 _PULSE = "alarms"
 
@@ -259,6 +266,29 @@ def dead_letters(now: datetime) -> None:
     )
 
 
+def missed_letters(now: datetime) -> None:
+    """Tell of one-off letters whose time passed while they could not be sent: nobody got them."""
+    keys = set()
+    missed = OneOffLetter.objects.filter(
+        state=LetterState.MISSED, ended_at__gt=now - MISSED_FOR, ended_at__lte=now
+    )
+    for letter in missed.order_by("pk"):
+        key = f"{MISSED_LETTER}{letter.pk}"
+        keys.add(key)
+        alarms.raise_alarm(
+            key,
+            pgettext("triggers", "The letter “%(name)s” was too late, and nobody got it.")
+            % {"name": letter.name},
+            now,
+            advice=pgettext(
+                "triggers",
+                "The engine stood still, or its sending was paused, until it was too late. If "
+                "it is still of use, make a new one under One-off letters.",
+            ),
+        )
+    alarms.keep_only(MISSED_LETTER, keys, now)
+
+
 def _tell_if(count: int, key: str, text: str, advice: str, now: datetime, **values: object) -> None:
     if count:
         alarms.raise_alarm(key, text % {"count": count, **values}, now, advice=advice)
@@ -276,5 +306,6 @@ CHECKS: tuple[Callable[[datetime], None], ...] = (
     broken_sweeps,
     unread_events,
     dead_letters,
+    missed_letters,
     blast.forget,
 )

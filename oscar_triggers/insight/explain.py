@@ -23,7 +23,9 @@ from ..models import (
     JournalEntry,
     Message,
     MessageState,
+    Owner,
 )
+from . import letters
 from .fates import Fates
 from .lines import Line, about_words, event_words, exit_words
 from .telling import INFO, NOT_SENT, WAITING, clock, values_in_words, why
@@ -168,6 +170,9 @@ class _Story:
     def _never_happened(self) -> Iterator[Line]:
         if self.enrollments:
             return
+        if self.flow.owner == Owner.LETTER:
+            yield from letters.not_chosen(self.flow, self.contact_id, self.now)
+            return
         text = pgettext(
             "triggers", "“%(event)s”, with which the flow begins, never happened to them."
         )
@@ -242,6 +247,9 @@ class _Story:
             )
 
     def _flow_now(self) -> Iterator[Line]:
+        if self.flow.owner == Owner.LETTER:
+            yield from letters.stands(self.flow, self.now)
+            return
         if self.flow.state == FlowState.PAUSED:
             text = pgettext("triggers", "The flow is paused.")
         elif self.flow.state == FlowState.SHADOW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +33,22 @@ class Finding:
     text: str
     #: What to do next; "" when nothing is to be done.
     advice: str = ""
+
+
+Look = Callable[[datetime], Iterable[Finding]]
+_looks: list[Look] = []
+
+
+def examiner(look: Look) -> Look:
+    """Have a function of a higher room asked by the doctor too (a decorator)."""
+    if look not in _looks:
+        _looks.append(look)
+    return look
+
+
+def looks() -> tuple[Look, ...]:
+    """Return what other rooms look at."""
+    return tuple(_looks)
 
 
 def count_of(number: int, one: str, many: str) -> str:

@@ -31,7 +31,7 @@ from ..models import (
 )
 from ..models.sql import database_for
 from . import safety
-from .findings import LOOK_BACK, PATIENCE, Finding, Level, ago, count_of, minutes_of
+from .findings import LOOK_BACK, PATIENCE, Finding, Level, ago, count_of, looks, minutes_of
 
 __all__ = ["LOOK_BACK", "PATIENCE", "Finding", "Level", "as_data", "examine"]
 
@@ -70,6 +70,7 @@ def _examine(now: datetime) -> list[Finding]:
         *_enrollments(now),
         *_dispatches(now),
         *_consent(live),
+        *(finding for look in looks() for finding in look(now)),
     ]
 
 

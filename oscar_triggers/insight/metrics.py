@@ -91,7 +91,7 @@ def _dispatches(now: datetime) -> Iterator[Figure]:
         state__in=[DispatchState.PLANNED, DispatchState.RETRY],
         due_at__lte=now,
     )
-    for lane, name in ((0, "transactional"), (1, "promotional")):
+    for lane, name in ((0, "transactional"), (1, "promotional"), (2, "one_off")):
         waiting = due.filter(lane=lane).aggregate(count=Count("pk"), oldest=Min("due_at"))
         labels = {"lane": name}
         yield Figure(

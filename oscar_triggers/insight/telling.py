@@ -31,6 +31,7 @@ _DURATION = re.compile(r"(\d+[wdhms])+\Z")
 #: Why something was not sent, by reason, after "because"; names in brackets are compared values.
 REASONS: dict[str, Any] = {
     "unknown_person": pgettext_lazy("triggers", "nobody knows who it was"),
+    "staff": pgettext_lazy("triggers", "they are staff or a test address"),
     "paused": pgettext_lazy("triggers", "the flow was paused since {paused_at}"),
     "before_activation": pgettext_lazy(
         "triggers", "it happened before the flow was switched on at {active_since}"
@@ -79,6 +80,17 @@ REASONS: dict[str, Any] = {
     "incentive_limit": pgettext_lazy(
         "triggers", "they were given a voucher at {granted_at}, and get one in {every}"
     ),
+    "voucher_month_full": pgettext_lazy(
+        "triggers", "the step had given {given} of at most {most} vouchers in {month}"
+    ),
+    "voucher_budget_used": pgettext_lazy(
+        "triggers",
+        "the step had given away {discount} {currency} in {month}, of a budget of {budget} "
+        "{currency}",
+    ),
+    "voucher_goods_gone": pgettext_lazy(
+        "triggers", "the shop has none of the voucher's categories any more: {categories}"
+    ),
     "too_late": pgettext_lazy("triggers", "it was due at {due_at} and of no use any more at {now}"),
     "missed": pgettext_lazy(
         "triggers",
@@ -89,11 +101,28 @@ REASONS: dict[str, Any] = {
     "basket_empty": pgettext_lazy("triggers", "the basket is empty"),
     "basket_gone": pgettext_lazy("triggers", "the basket is gone ({status})"),
     "basket_changed": pgettext_lazy("triggers", "the basket changed while it was written"),
+    "price_back_up": pgettext_lazy("triggers", "the prices that had fallen went up again"),
     "price_changed": pgettext_lazy(
         "triggers", "a price changed from {written} to {now} while it was written"
     ),
     "sold_out": pgettext_lazy("triggers", "something sold out: {left} are left"),
+    "bought_meanwhile": pgettext_lazy("triggers", "they bought it (order {order}) at {placed_at}"),
+    "product_gone": pgettext_lazy("triggers", "the product is no longer in the shop"),
     "nothing_buyable": pgettext_lazy("triggers", "nothing in it can be bought any more"),
+    "nothing_received": pgettext_lazy(
+        "triggers", "nothing of order {order} arrived and was kept, as far as the shop knows"
+    ),
+    "not_reviewable": pgettext_lazy(
+        "triggers", "nothing of order {order} can be reviewed by them in the shop"
+    ),
+    "all_reviewed": pgettext_lazy("triggers", "they have reviewed all of order {order} already"),
+    "sent_by_oscar": pgettext_lazy(
+        "triggers", "Oscar wrote about order {order} itself, while the flow was held up"
+    ),
+    "unknown_writer": pgettext_lazy(
+        "triggers",
+        "the address of review {review} is no account's, and no order of the product has it",
+    ),
     "cannot_compose": pgettext_lazy("triggers", "the letter could not be made: {error}"),
     "veto": pgettext_lazy("triggers", "an app of the shop stopped it: {said}"),
     "refused": pgettext_lazy("triggers", "the provider refused it"),
@@ -119,6 +148,18 @@ REASONS: dict[str, Any] = {
     "only_to": pgettext_lazy("triggers", "this installation may not write to this address"),
     "no_redirect": pgettext_lazy(
         "triggers", "no address is set for redirected messages of this channel"
+    ),
+    "nothing_happened": pgettext_lazy(
+        "triggers", "“{event}”, with which the flow begins, never happened to them"
+    ),
+    "switched_off": pgettext_lazy("triggers", "the flow is switched off"),
+    "on_its_way": pgettext_lazy("triggers", "it is on its way already"),
+    "in_doubt": pgettext_lazy(
+        "triggers", "nobody can tell whether it arrived: decide about that first"
+    ),
+    "no_flow": pgettext_lazy("triggers", "no flow owes it: it was a test, or a confirmation"),
+    "not_wanted": pgettext_lazy(
+        "triggers", "they have left the flow for a reason that speaks against it"
     ),
     "not_arrived": pgettext_lazy("triggers", "it did not arrive, as the provider or staff said"),
     "dropped": pgettext_lazy("triggers", "staff decided not to send it again"),

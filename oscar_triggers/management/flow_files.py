@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,26 +10,36 @@ from pathlib import Path
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from ..content import presets
 from ..content.files import read_letter_file
+from ..content.presets import PREFIX, Preset
 from ..engine import templates
 from ..exceptions import Problem, ProblemsError, TemplateError
 from ..models import Flow, Owner, TemplateVersion
 from ..models.sql import database_for
 
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
 FLOWS = (".yaml", ".yml", ".json")
 LETTERS = (".mjml",)
 
 
-def paths_of(names: Sequence[str]) -> list[Path]:
-    """Return the files that are meant; 'presets' is all that ships, a folder all that is in it.
+#: Stands for every preset where nothing is published by it.
+EVERY_PRESET = "presets"
 
-    Raises CommandError for a file that is not there, or is neither a flow nor a letter, and for a
-    folder without any.
+
+def paths_of(names: Sequence[str]) -> list[Path]:
+    """Return the files that are meant: preset:NAME is one that ships, a folder all that is in it.
+
+    Raises CommandError for a file that is not there, or is neither a flow nor a letter, for a
+    folder without any, and for a preset that does not ship.
     """
     paths: list[Path] = []
     for name in names:
-        path = PRESETS if name == "presets" else Path(name)
+        if name == EVERY_PRESET or name.startswith(PREFIX):
+            named = presets.every() if name == EVERY_PRESET else presets_of([name])
+            # Two flows may name one letter.
+            paths += [path for one in named for path in one.paths if path not in paths]
+            continue
+        path = Path(name)
         if path.is_dir():
             inside = sorted(one for one in path.rglob("*") if one.is_file())
             letters = [one for one in inside if one.suffix in LETTERS]
@@ -44,6 +54,23 @@ def paths_of(names: Sequence[str]) -> list[Path]:
             raise CommandError(f"{name}: expected a letter (.mjml) or a flow (.yaml, .json).")
         paths.append(path)
     return paths
+
+
+def presets_of(names: Iterable[str]) -> list[Preset]:
+    """Return the presets of these names; raises CommandError with what ships for another."""
+    found = []
+    for name in names:
+        preset = presets.find(name)
+        if preset is None:
+            said = name.removeprefix(PREFIX)
+            raise CommandError(f"No preset is called {said}. These ship:\n{list_of_presets()}")
+        found.append(preset)
+    return found
+
+
+def list_of_presets() -> str:
+    """Return what ships, a line for each: how it is named, and what it does."""
+    return "\n".join(f"  {PREFIX}{preset.name}  {preset.about}" for preset in presets.every())
 
 
 def publish_letter(path: Path, now: datetime, *, take_over: bool) -> TemplateVersion:

@@ -2,6 +2,7 @@
 
 from .base import PrimaryModel
 from .columns import name_columns
+from .companions import ProductPair
 from .consent import (
     ALL_TOPICS,
     ConsentAction,
@@ -11,6 +12,7 @@ from .consent import (
     SuppressionReason,
 )
 from .contacts import Contact, ContactPoint, ContactTag, point_hash, random_id
+from .crowds import LetterState, OneOffLetter, SavedSegment
 from .enrollments import Assignment, Enrollment, EnrollmentState, ExitReason
 from .flows import (
     RUNNING,
@@ -42,10 +44,28 @@ from .operations import (
     Installation,
 )
 from .returns import Conversion, DailyTotal, Hit, HitClass, ProviderReport
+from .stock import (
+    OfferSnapshot,
+    PriceSeen,
+    PriceSource,
+    StockCause,
+    StockChange,
+    StockMark,
+    StockSnapshot,
+)
+from .wishes import (
+    OPEN_REQUESTS,
+    OrderWatch,
+    ProductRequest,
+    RequestKind,
+    RequestState,
+    SurveyAnswer,
+)
 
 __all__ = [
     "ALL_TOPICS",
     "INSTALLATION_ID",
+    "OPEN_REQUESTS",
     "RUNNING",
     "Alarm",
     "Allowance",
@@ -75,16 +95,32 @@ __all__ = [
     "HitClass",
     "Installation",
     "JournalEntry",
+    "LetterState",
     "Message",
     "MessageItem",
     "MessageState",
+    "OfferSnapshot",
+    "OneOffLetter",
+    "OrderWatch",
     "Owner",
+    "PriceSeen",
+    "PriceSource",
+    "ProductPair",
+    "ProductRequest",
     "ProviderReport",
     "Pulse",
+    "RequestKind",
+    "RequestState",
+    "SavedSegment",
     "Step",
+    "StockCause",
+    "StockChange",
+    "StockMark",
+    "StockSnapshot",
     "Stream",
     "Suppression",
     "SuppressionReason",
+    "SurveyAnswer",
     "Template",
     "TemplateVersion",
     "VoucherGrant",

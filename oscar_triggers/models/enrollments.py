@@ -111,6 +111,18 @@ class Enrollment(PrimaryModel):
                 condition=models.Q(state="active"),
             ),
             models.Index(fields=["about_type", "about_id"], name="triggers_enrollment_about"),
+            models.Index(fields=["-entered_at", "-id"], name="triggers_enrollment_recent"),
+            models.Index(fields=["flow", "-entered_at", "-id"], name="triggers_enrollment_of_flow"),
+            models.Index(
+                fields=["-entered_at", "-id"],
+                name="triggers_enrollment_held",
+                condition=models.Q(state="held"),
+            ),
+            models.Index(
+                fields=["exit_reason", "-entered_at", "-id"],
+                name="triggers_enrollment_exits",
+                condition=~models.Q(exit_reason=""),
+            ),
         ]
 
     def __str__(self) -> str:

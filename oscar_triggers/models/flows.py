@@ -18,6 +18,8 @@ class Owner(models.TextChoices):
 
     FILE = "file", pgettext_lazy("triggers", "a file")
     EDITOR = "editor", pgettext_lazy("triggers", "the editor")
+    #: Made when a one-off letter is confirmed, and changed by nobody.
+    LETTER = "letter", pgettext_lazy("triggers", "a one-off letter")
 
 
 class Stream(models.TextChoices):

@@ -95,9 +95,26 @@ class Message(PrimaryModel):
         verbose_name = pgettext_lazy("triggers", "message")
         verbose_name_plural = pgettext_lazy("triggers", "messages")
         indexes = [
-            models.Index(fields=["-planned_at"], name="triggers_message_recent"),
+            models.Index(fields=["-planned_at", "-id"], name="triggers_message_recent"),
             models.Index(fields=["flow", "state"], name="triggers_message_counts"),
             models.Index(fields=["contact", "settled_at"], name="triggers_message_of_contact"),
+            # All that reports ask of messages: they need not read the rows, which are wide.
+            models.Index(
+                fields=["state", "settled_at", "flow", "contact", "clicked_at", "is_shadow"],
+                name="triggers_message_reports",
+            ),
+            models.Index(fields=["flow", "-planned_at", "-id"], name="triggers_message_of_flow"),
+            # Few messages are not sent, and those are looked for by state and reason.
+            models.Index(
+                fields=["state", "-planned_at", "-id"],
+                name="triggers_message_unsent",
+                condition=~models.Q(state="sent"),
+            ),
+            models.Index(
+                fields=["reason", "-planned_at", "-id"],
+                name="triggers_message_reasons",
+                condition=~models.Q(reason=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -176,7 +193,7 @@ class Dispatch(PrimaryModel):
         max_length=10, choices=DispatchState.choices, default=DispatchState.PLANNED
     )
     reason = models.CharField(max_length=60, blank=True)
-    #: 0 transactional, 1 promotional: the transactional lane goes first.
+    #: 0 transactional, 1 promotional, 2 one-off letters: the transactional lane goes first.
     lane = models.PositiveSmallIntegerField(default=1)
     due_at = models.DateTimeField()
     lease_owner = models.CharField(max_length=40, blank=True)

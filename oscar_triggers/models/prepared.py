@@ -21,6 +21,11 @@ class _Gap:
     field: Field[Any, Any]
 
 
+def gap(name: str, field: Field[Any, Any]) -> Any:
+    """Return what stands among parameters for a value that is known only when they are used."""
+    return _Gap(name=name, field=field)
+
+
 class Slot(Expression):
     """A place in a statement for a value that is known only when it runs."""
 
@@ -30,7 +35,7 @@ class Slot(Expression):
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Leave a gap among the parameters."""
-        return "%s", [_Gap(name=self.name, field=self.output_field)]
+        return "%s", [gap(self.name, self.output_field)]
 
 
 class PreparedUpdate:
@@ -41,7 +46,8 @@ class PreparedUpdate:
         self._model = rows.model
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(dict(assignments))
-        self._sql, self._params = query.get_compiler(self._alias).as_sql()
+        self._sql, params = query.get_compiler(self._alias).as_sql()
+        self._params = Params(params)
 
     def run(self, values: Mapping[str, Any], *, unless: Q | None = None) -> int:
         """Run it and return how many rows it changed; raises KeyError for a slot without value.
@@ -66,7 +72,7 @@ class PreparedUpdate:
                 cursor.executemany(self._sql, [self._filled(values) for values in rows])
 
     def _filled(self, values: Mapping[str, Any]) -> list[Any]:
-        return filled(self._params, values, connections[self._alias])
+        return self._params.filled(values, connections[self._alias])
 
 
 def condition_sql(model: type[models.Model], alias: str, condition: Q) -> tuple[str, list[Any]]:
@@ -81,12 +87,19 @@ def condition_sql(model: type[models.Model], alias: str, condition: Q) -> tuple[
     return sql, list(params)
 
 
-def filled(params: Sequence[Any], values: Mapping[str, Any], connection: Any) -> list[Any]:
-    """Return parameters with a value for every slot; raises KeyError for a slot without one."""
-    return [
-        one.field.get_db_prep_save(values[one.name], connection) if isinstance(one, _Gap) else one
-        for one in params
-    ]
+class Params:
+    """Parameters of a statement, some of which are slots that are filled at each run."""
+
+    def __init__(self, params: Sequence[Any]) -> None:
+        self._params = list(params)
+        self._gaps = [(at, one) for at, one in enumerate(params) if isinstance(one, _Gap)]
+
+    def filled(self, values: Mapping[str, Any], connection: Any) -> list[Any]:
+        """Return them with a value for every slot; raises KeyError for a slot without one."""
+        params = self._params.copy()
+        for at, gap in self._gaps:
+            params[at] = gap.field.get_db_prep_save(values[gap.name], connection)
+        return params
 
 
 NUMBER = models.BigIntegerField()

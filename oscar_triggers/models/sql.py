@@ -49,7 +49,7 @@ def upsert(
     model: type[models.Model],
     rows: Sequence[Mapping[str, Any]],
     *,
-    conflict: str,
+    conflict: str | Sequence[str],
     update: Iterable[str],
 ) -> int:
     """Insert rows in one statement, or update the named fields where `conflict` is taken."""

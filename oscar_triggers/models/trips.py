@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from ..conf import triggers_settings
+from . import known
 
 
 class Trip:
@@ -23,15 +24,21 @@ class Trip:
 
     def add(self, sql: str, params: Sequence[Any]) -> None:
         """Run a statement whose answer is not needed."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, params)
+        self._cursor().execute(sql, params)
+
+    def add_each(self, sql: str, params: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for each set of parameters."""
+        self._cursor().executemany(sql, params)
 
     def last(self, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run the last statement and return its rows."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+        cursor = self._cursor()
+        cursor.execute(sql, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def _cursor(self) -> Any:
+        return known.cursor(self._connection)
 
 
 class _Pipelined(Trip):
@@ -96,8 +103,23 @@ def trip(alias: str) -> Iterator[Trip]:
     if triggers_settings().prepare_statements and raw.prepare_threshold is None:
         # Of Django's own statements none is prepared by this: its cursors bind at the client.
         raw.prepare_threshold = 1
-    with connection.wrap_database_errors, raw.pipeline() as pipeline:
-        yield _Pipelined(connection, pipeline)
+    try:
+        with connection.wrap_database_errors, raw.pipeline() as pipeline:
+            yield _Pipelined(connection, pipeline)
+    except BaseException:
+        _leave(connection)
+        raise
+
+
+def _leave(connection: Any) -> None:
+    """Give a connection up that a failed trip left in its pipeline: it could say nothing more.
+
+    libpq refuses to leave the mode while an answer is unread, and whoever asks next would fail for
+    this trip's sake (seen where two workers mark while a flow is published). What failed is undone.
+    """
+    raw = connection.connection
+    if raw is not None and not raw.closed and raw.pgconn.pipeline_status:
+        connection.close()
 
 
 def _can_pipeline(connection: Any) -> bool:

@@ -20,6 +20,8 @@ from django.db.models.lookups import Exact
 from .. import signals
 from ..conf import TRANSACTIONAL, triggers_settings
 from ..models import ALL_TOPICS, ConsentAction, ConsentBasis, ConsentEvent, Suppression
+from ..models.prepared import TEXT
+from ..models.questions import Among, Question
 from ..models.sql import database_for, insert_or_ignore
 
 #: Grants that the person did not speak.
@@ -132,16 +134,12 @@ def state_many(asked: Sequence[TopicPoint]) -> list[State | None]:
     """Return what the ledger says for each, in order, by one query; None where it is silent."""
     if not asked:
         return []
-    rows = (
-        ConsentEvent.objects.filter(
-            channel__in={one.channel for one in asked},
-            point_hash__in={one.point_hash for one in asked},
-            topic__in={one.topic for one in asked} | {ALL_TOPICS},
-        )
-        .order_by("occurred_at", "id")
-        .values_list(
-            "channel", "point_hash", "topic", "id", "action", "basis", "source", "occurred_at"
-        )
+    rows = _LINES.ask(
+        {
+            "channels": {one.channel for one in asked},
+            "hashes": {one.point_hash for one in asked},
+            "topics": {one.topic for one in asked} | {ALL_TOPICS},
+        }
     )
     spoken: dict[tuple[str, str, str], State] = {}
     unspoken: dict[tuple[str, str, str], State] = {}
@@ -159,6 +157,22 @@ def state_many(asked: Sequence[TopicPoint]) -> list[State | None]:
             occurred_at=occurred_at,
         )
     return [_newest(one, spoken) or _newest(one, unspoken) for one in asked]
+
+
+_LINES = Question(
+    lambda: ConsentEvent,
+    lambda rows: (
+        rows.filter(
+            Among("channel", "channels", TEXT),
+            Among("point_hash", "hashes", TEXT),
+            Among("topic", "topics", TEXT),
+        )
+        .order_by("occurred_at", "id")
+        .values_list(
+            "channel", "point_hash", "topic", "id", "action", "basis", "source", "occurred_at"
+        )
+    ),
+)
 
 
 def _counts(basis: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ..models import Suppression, SuppressionReason
+from ..models.prepared import TEXT
+from ..models.questions import Among, Question
 
 
 def suppress(
@@ -43,13 +45,23 @@ def suppressed_among(points: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
     wanted = set(points)
     if not wanted:
         return {}
-    rows = Suppression.objects.filter(
-        channel__in={channel for channel, _hash in wanted},
-        point_hash__in={point_hash for _channel, point_hash in wanted},
-    ).values_list("channel", "point_hash", "reason")
+    rows = _SUPPRESSED.ask(
+        {
+            "channels": {channel for channel, _hash in wanted},
+            "hashes": {point_hash for _channel, point_hash in wanted},
+        }
+    )
     return {
         (channel, hash_): reason for channel, hash_, reason in rows if (channel, hash_) in wanted
     }
+
+
+_SUPPRESSED = Question(
+    lambda: Suppression,
+    lambda rows: rows.filter(
+        Among("channel", "channels", TEXT), Among("point_hash", "hashes", TEXT)
+    ).values_list("channel", "point_hash", "reason"),
+)
 
 
 def lift(channel: str, point_hash: str) -> bool:

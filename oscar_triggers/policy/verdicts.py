@@ -94,7 +94,7 @@ def judge_many(requests: Sequence[SendRequest], now: datetime) -> list[Judgement
     The first rule that objects decides: a point to write to, suppression, consent, holdout,
     quiet hours and the flow's window, frequency caps, priority between flows.
     """
-    judged = _may_be_written_to(requests)
+    judged = may_be_written_to(requests)
     for limit in (_holdouts, _windows, _caps):
         open_ = [place for place, one in enumerate(judged) if isinstance(one, Allowed)]
         answers = limit([requests[place] for place in open_], now)
@@ -107,7 +107,8 @@ def judge_many(requests: Sequence[SendRequest], now: datetime) -> list[Judgement
 # ── Point, suppression, consent ──────────────────────────────────────────────────────────────────
 
 
-def _may_be_written_to(requests: Sequence[SendRequest]) -> list[Judgement]:
+def may_be_written_to(requests: Sequence[SendRequest]) -> list[Judgement]:
+    """Judge only by what does not pass with time: a point to write to, suppression, consent."""
     suppressed = suppressions.suppressed_among(
         (one.channel, one.point_hash) for one in requests if one.point_hash
     )

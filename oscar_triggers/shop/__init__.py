@@ -6,15 +6,24 @@ from __future__ import annotations
 def register() -> None:
     """Register everything of this room: importing its modules registers their classes."""
     from . import (  # noqa: F401 - importing registers
+        after,
         baskets,
+        companions,
         conditions,
         conditions_orders,
         conditions_products,
         context,
         events,
         guards,
+        order_counts,
         orders,
         people,
+        prices,
+        products,
+        requests,
+        reviews,
+        stock,
+        surveys,
         visits,
         vouchers,
     )
@@ -23,10 +32,14 @@ def register() -> None:
     vouchers.register()
     guards.remember_orders()
     people.listen()
+    for room in (stock, products, companions, requests, prices, after, reviews, surveys):
+        room.register()
 
 
 def connect() -> None:
     """Listen to Oscar's signals."""
-    from . import receivers
+    from . import after, prices, receivers, requests, reviews, stock, surveys
 
     receivers.connect()
+    for room in (stock, requests, prices, after, reviews, surveys):
+        room.connect()

@@ -277,6 +277,7 @@ class OrderedSinceEntry(Condition):
     """Whether the person ordered anything since the flow began."""
 
     kind: ClassVar[str] = "ordered_since_entry"
+    needs_event: ClassVar[bool] = True
     label: ClassVar[Any] = pgettext_lazy("triggers", "Has ordered since the flow began")
     description: ClassVar[Any] = pgettext_lazy(
         "triggers", "By account, by e-mail, or from the very basket that the flow is about."

@@ -182,11 +182,18 @@ class OrderPlaced(Event):
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order was placed")
     about_type: ClassVar[str] = "order"
     is_visit: ClassVar[bool] = True
+    #: An import brings orders of last year: they are missed by rule, and no letter goes.
+    counts_from_act: ClassVar[bool] = True
 
     number: str
     basket_id: int | None = None
     total: Decimal = Decimal(0)
     currency: str = ""
+    #: What the goods cost: the total without the shipping.
+    value: Decimal = Decimal(0)
+    #: Which order of the person it is, from 1; 0 until the tick knows who it is.
+    nth: int = 0
+    is_first: bool = False
 
     def act_key(self, about: About | None) -> str:
         """Return one key for each order, whoever reports it."""

@@ -68,7 +68,7 @@ class BasketGuard(guards.SendGuard):
             order_watermark=_watermark(subject),
             left_at=_left_at(subject),
             user_id=subject.user_id,
-            emails=_spellings(subject.emails),
+            emails=spellings(subject.emails),
             phones=subject.phones,
             lines={int(pk): n for pk, n in (observed.get("lines") or {}).items()},
             stock={
@@ -128,12 +128,12 @@ def _orders_since(subject: Subject) -> QuerySet[Any]:
     return tables.orders().filter(since)
 
 
-def _matches(subject: Subject) -> dict[str, Q]:
+def matches(subject: Subject) -> dict[str, Q]:
     """Say by what an order is this person's."""
     found: dict[str, Q] = {}
     if subject.user_id is not None:
         found["customer"] = Q(user_id=subject.user_id)
-    emails = _spellings(subject.emails)
+    emails = spellings(subject.emails)
     if emails:
         account = f"user__{get_user_model().get_email_field_name()}__iexact"
         found["email"] = Q()
@@ -184,7 +184,7 @@ def _hidden(stock: Mapping[str, Mapping[str, Any]]) -> Q:
     return Q(hidden, pk__in=[int(pk) for pk in stock])
 
 
-def _spellings(emails: tuple[str, ...]) -> list[str]:
+def spellings(emails: tuple[str, ...]) -> list[str]:
     """Return normalised addresses, and those with an international domain as people type them."""
     found = list(emails)
     for email in emails:
@@ -200,7 +200,7 @@ def _spellings(emails: tuple[str, ...]) -> list[str]:
 def _explain_order(subject: Subject, basket_id: int) -> Refused | None:
     found = {"basket": tables.orders().filter(basket_id=basket_id)}
     recent = _orders_since(subject)
-    found |= {by: recent.filter(matching) for by, matching in _matches(subject).items()}
+    found |= {by: recent.filter(matching) for by, matching in matches(subject).items()}
     for matched_by, orders in found.items():
         order = orders.order_by("-pk").values("number", "date_placed").first()
         if order is not None:

@@ -209,7 +209,24 @@ def note_order(order: Any = None, user: Any = None, **kwargs: Any) -> Write | No
 
 
 def order_record(order: Any, *, user: Any = None) -> Record:
-    """Return the event of an order, from what is loaded of it.
+    """Return the event of an order, from what is loaded of it."""
+    return Record(
+        event=OrderPlaced(
+            number=str(order.number),
+            basket_id=order.basket_id,
+            total=order.total_incl_tax,
+            value=order.total_incl_tax - (order.shipping_incl_tax or 0),
+            currency=order.currency or "",
+        ),
+        about=about_order(order.number),
+        person=person_of(order, user=user),
+        site_id=order.site_id,
+        occurred_at=order.date_placed or timezone.now(),
+    )
+
+
+def person_of(order: Any, *, user: Any = None) -> Person:
+    """Return who placed an order, from what is loaded of it.
 
     A guest's order proves no address: anybody can type a customer's.
     """
@@ -223,25 +240,14 @@ def order_record(order: Any, *, user: Any = None) -> Record:
         for field, value in told.items():
             told[field] = value or str(getattr(address, field, "") or "")
     guest = order.user_id is None
-    return Record(
-        event=OrderPlaced(
-            number=str(order.number),
-            basket_id=order.basket_id,
-            total=order.total_incl_tax,
-            currency=order.currency or "",
-        ),
-        about=about_order(order.number),
-        person=Person(
-            user_id=order.user_id,
-            email=account_email or order.guest_email or "",
-            email_verified=bool(account_email),
-            phone=told["phone_number"],
-            # An account has names of its own.
-            first_name=told["first_name"] if guest else "",
-            last_name=told["last_name"] if guest else "",
-        ),
-        site_id=order.site_id,
-        occurred_at=order.date_placed or timezone.now(),
+    return Person(
+        user_id=order.user_id,
+        email=account_email or order.guest_email or "",
+        email_verified=bool(account_email),
+        phone=told["phone_number"],
+        # An account has names of its own.
+        first_name=told["first_name"] if guest else "",
+        last_name=told["last_name"] if guest else "",
     )
 
 

@@ -42,14 +42,16 @@ def facts_of(
     e-mails are in lower case, phones in E.164. `lines` are {line id: quantity}, empty when the
     letter names none; `stock` is {stock record id: (written price, how many must be there)}.
     """
-    user = None if user_id is None else _user_key().get_db_prep_value(user_id, connection)
     return {
         "basket": basket_id,
-        "watermark": order_watermark,
-        "left_at": moment(connection, left_at),
-        "user": user if user is None or isinstance(user, int) else str(user),
-        "emails": list(emails),
-        "phones": list(phones),
+        **facts_of_person(
+            connection,
+            order_watermark=order_watermark,
+            left_at=left_at,
+            user_id=user_id,
+            emails=emails,
+            phones=phones,
+        ),
         "count": len(lines) or None,
         "lines": [{"id": pk, "n": quantity} for pk, quantity in lines.items()],
         "stock": [
@@ -58,26 +60,36 @@ def facts_of(
     }
 
 
+def facts_of_person(
+    connection: Any,
+    *,
+    order_watermark: int,
+    left_at: datetime | None,
+    user_id: Any,
+    emails: Sequence[str],
+    phones: Sequence[str],
+) -> dict[str, Any]:
+    """Return by what a person's orders are found, and since when they count, as JSON."""
+    user = None if user_id is None else _user_key().get_db_prep_value(user_id, connection)
+    return {
+        "watermark": order_watermark,
+        "left_at": moment(connection, left_at),
+        "user": user if user is None or isinstance(user, int) else str(user),
+        "emails": list(emails),
+        "phones": list(phones),
+    }
+
+
 def refusal_of(
     connection: Any, column: str, asked: Sequence[Mapping[str, Any]]
 ) -> tuple[str, list[Any]]:
     """Return what is true in the database when a letter with these facts must not go."""
-    params: list[Any] = []
-    shape = _Shape(
-        user=any(one["user"] is not None for one in asked),
-        emails=any(one["emails"] for one in asked),
-        phones=any(one["phones"] for one in asked),
-        moments=any(one["left_at"] is not None for one in asked),
-    )
-    if shape.user or shape.emails or shape.phones:
-        params.append(min(one["watermark"] for one in asked))
-        if shape.moments:
-            params.append(min(one["left_at"] for one in asked if one["left_at"] is not None))
+    shape, params = shape_of(asked)
     return _written(connection.alias, column, shape), params
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
     """What any letter of a group asks about, which decides how the statement is written."""
 
     user: bool
@@ -86,10 +98,26 @@ class _Shape:
     moments: bool
 
 
+def shape_of(asked: Sequence[Mapping[str, Any]]) -> tuple[Shape, list[Any]]:
+    """Return how a group asks, and the bounds of its orders: what `ordered_by_person` takes."""
+    shape = Shape(
+        user=any(one["user"] is not None for one in asked),
+        emails=any(one["emails"] for one in asked),
+        phones=any(one["phones"] for one in asked),
+        moments=any(one["left_at"] is not None for one in asked),
+    )
+    params: list[Any] = []
+    if shape.user or shape.emails or shape.phones:
+        params.append(min(one["watermark"] for one in asked))
+        if shape.moments:
+            params.append(min(one["left_at"] for one in asked if one["left_at"] is not None))
+    return shape, params
+
+
 @lru_cache(maxsize=256)
-def _written(alias: str, column: str, shape: _Shape) -> str:
+def _written(alias: str, column: str, shape: Shape) -> str:
     """Return the SQL for one shape; writing it took as long as asking it."""
-    writer = _Writer(connections[alias], column, shape)
+    writer = Writer(connections[alias], column, shape)
     parts = [
         writer.ordered(),
         writer.ordered_by_person(),
@@ -102,10 +130,10 @@ def _written(alias: str, column: str, shape: _Shape) -> str:
     return f"{column} IS NOT NULL AND ({sql})"
 
 
-class _Writer:
+class Writer:
     """Writes conditions for one database; the bounds of the group are their only parameters."""
 
-    def __init__(self, connection: Any, column: str, shape: _Shape) -> None:
+    def __init__(self, connection: Any, column: str, shape: Shape) -> None:
         self.connection = connection
         self.is_postgresql = connection.vendor == "postgresql"
         self.column = column
@@ -116,8 +144,8 @@ class _Writer:
         order, basket = self._table("order", "Order"), self._column("basket")
         return f"EXISTS (SELECT 1 FROM {order} o WHERE o.{basket} = {self._number('basket')})"  # noqa: S608 - names of the shop's own tables, values are parameters
 
-    def ordered_by_person(self) -> str:
-        """The person placed another order since."""
+    def ordered_by_person(self, *, of: str = "") -> str:
+        """The person placed another order since; `of` says of what, with the order as `o`."""
         joins, whose = "", []
         if self.shape.user:
             key = self._value("user", _user_key().rel_db_type(self.connection))
@@ -140,7 +168,7 @@ class _Writer:
         order = self._table("order", "Order")
         return (
             f"EXISTS (SELECT 1 FROM {order} o{joins} "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"WHERE {self._is_recent()} AND ({' OR '.join(whose)}))"
+            f"WHERE {self._is_recent()} AND ({' OR '.join(whose)}){of and f' AND {of}'})"
         )
 
     def _is_recent(self) -> str:
@@ -196,9 +224,12 @@ class _Writer:
             for name in ("num_in_stock", "num_allocated")
         )
         rows = self._rows("stock", id="bigint", price="numeric", needed="bigint")
+        # SQLite would go through all stock records for each letter: a CROSS JOIN keeps the order.
+        then = "JOIN" if self.is_postgresql else "CROSS JOIN"
         return (
             f"EXISTS (SELECT 1 FROM {rows} w "  # noqa: S608 - names of the shop's own tables, values are parameters
-            f"JOIN {self._table('partner', 'StockRecord')} s ON s.{self._column('id', record)} = w.id "
+            f"{then} {self._table('partner', 'StockRecord')} s "
+            f"ON s.{self._column('id', record)} = w.id "
             f"JOIN {self._table('catalogue', 'Product')} p "
             f"ON p.{pk} = s.{self._column('product', record)} "
             f"LEFT JOIN {self._table('catalogue', 'Product')} f ON f.{pk} = p.{parent} "

@@ -157,4 +157,10 @@ TAGS: tuple[MergeTag, ...] = (
         group=_VOUCHER,
         sample=_EXPIRES,
     ),
+    MergeTag(
+        path="voucher.days_left",
+        label=pgettext_lazy("triggers", "Voucher: how many days it is still valid"),
+        group=_VOUCHER,
+        sample=3,
+    ),
 )

@@ -17,6 +17,7 @@ from ..engine import consents, wording
 from ..models import ALL_TOPICS
 from ..policy.points import EMAIL
 from ..shop import visitors
+from ..shop.requests import asking, showing
 
 register = template.Library()
 
@@ -57,6 +58,31 @@ def triggers_sale_notice(context: Context) -> str:
             "ticked": bool(_posted(request, consents.OPT_OUT_FIELD)),
         },
     )
+
+
+@register.simple_tag(takes_context=True)
+def triggers_tell_me(context: Context, product: Any) -> str:
+    """Offer to write when a product is back in stock, or cheaper; nothing where no flow would.
+
+    Without a strategy in the request, as on a shop's own page, both are offered.
+    """
+    request = context.get("request")
+    form = showing.form(
+        product,
+        user=getattr(request, "user", None),
+        strategy=getattr(request, "strategy", None),
+    )
+    if form is None:
+        return ""
+    values = {"form": form, "is_member": getattr(getattr(request, "user", None), "pk", None)}
+    return render_to_string("oscar_triggers/requests/tell_me.html", values, request=request)
+
+
+@register.simple_tag(takes_context=True)
+def triggers_waiting_count(context: Context) -> int:
+    """Count what the visitor's account waits for, for a link to the page that lists it."""
+    user_id = getattr(getattr(context.get("request"), "user", None), "pk", None)
+    return asking.requests_of(user_id).count() if user_id is not None else 0
 
 
 def _posted(request: HttpRequest | None, field: str) -> list[str]:

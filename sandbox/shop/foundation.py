@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site as DjangoSite
+from django.db import connection
 
 _PAGE_PERMISSIONS = {
     "Moderators": ("add_page", "change_page", "publish_page", "lock_page", "unlock_page"),
@@ -21,6 +24,8 @@ _COLLECTION_PERMISSIONS = (
     ("wagtaildocs", "change_document"),
     ("wagtaildocs", "choose_document"),
 )
+#: Makes the groups of those who work with triggers.
+_GROUPS_MIGRATION = "wagtail_triggers.migrations.0008_groups_of_people"
 
 
 def lay() -> None:
@@ -62,6 +67,7 @@ def _lay_wagtail() -> None:
                 GroupCollectionPermission.objects.get_or_create(
                     group=group, collection=collection, permission=permission
                 )
+    import_module(_GROUPS_MIGRATION).make_groups(apps, connection.schema_editor())
 
 
 def _root_page() -> Any:

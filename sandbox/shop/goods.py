@@ -21,6 +21,8 @@ WORKSHOP = "Moorland workshop"
 
 RED, BLUE, GREEN = "#c8553d", "#2a6f97", "#588157"
 YELLOW, PLUM, NAVY = "#e09f3e", "#6d597a", "#3d5a80"
+#: Sold out on every machine, so that a newcomer finds something to wait for.
+SOLD_OUT = frozenset({"Bobble hat, heather", "Storm lantern, moss"})
 _COLOURS = {"red": RED, "blue": BLUE, "green": GREEN, "yellow": YELLOW, "plum": PLUM, "navy": NAVY}
 
 
@@ -241,6 +243,8 @@ def _make_product(
 def _put_in_stock(product: Any, price: Decimal, partners: list[Any], random: Random) -> None:
     # A tenth is sold out, so that letters have something to leave out.
     stock = 0 if random.random() < 0.1 else random.randint(5, 60)
+    if product.title in SOLD_OUT:
+        stock = 0
     factories.StockRecordFactory(
         product=product,
         partner=partners[0] if random.random() < 0.7 else partners[1],

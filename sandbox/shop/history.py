@@ -21,6 +21,7 @@ from django.db.models import F
 from oscar.core.loading import get_model
 from oscar.test import factories
 
+from . import wishing
 from .people import CUSTOMER
 
 DAYS = 90
@@ -56,6 +57,8 @@ class _Visit:
     status: str
     ordered: bool
     wishes: list[_Wish]
+    #: Of its order; "" for one of those that are usual.
+    order_status: str = ""
 
 
 def make_the_past(customers: list[Any], random: Random, now: datetime) -> dict[str, int]:
@@ -64,19 +67,29 @@ def make_the_past(customers: list[Any], random: Random, now: datetime) -> dict[s
         get_model("partner", "StockRecord").objects.select_related("product__parent", "partner")
     )
     visits = [_visit(customers, stock, random, now) for _ in range(BASKETS)]
+    visits += _visits_of_the_customer(stock, now)
     visits.sort(key=lambda visit: visit.began)
     with back_dated(
         get_model("basket", "Basket"),
         get_model("basket", "Line"),
         get_model("analytics", "UserProductView"),
         get_model("reviews", "ProductReview"),
+        get_model("wishlists", "WishList"),
+        get_model("order", "OrderStatusChange"),
     ):
         baskets = _make_baskets(visits)
         orders = _make_orders(visits, baskets, random)
         views = _make_views(customers, stock, random, now)
         reviews = _make_reviews(customers, stock, random, now)
+        wishes = wishing.make_wish_lists(customers, stock, random, now)
     _count_up(visits, views)
-    return {"baskets": len(baskets), "orders": orders, "views": len(views), "reviews": reviews}
+    return {
+        "baskets": len(baskets),
+        "orders": orders,
+        "views": len(views),
+        "reviews": reviews,
+        "wishes": wishes,
+    }
 
 
 @contextmanager
@@ -120,6 +133,45 @@ def _visit(customers: list[Any], stock: list[Any], random: Random, now: datetime
         owner = None
     return _Visit(
         owner=owner, began=began, ended=ended, status=status, ordered=ordered, wishes=wishes
+    )
+
+
+def _visits_of_the_customer(stock: list[Any], now: datetime) -> list[_Visit]:
+    """Return what the customer whose password is printed bought: it arrived, and is on its way."""
+    owner = get_user_model().objects.get(username=CUSTOMER.role)
+    return [
+        _Visit(
+            owner=owner,
+            began=now - timedelta(days=days, minutes=20),
+            ended=now - timedelta(days=days),
+            status="Submitted",
+            ordered=True,
+            wishes=[
+                _Wish(stock=record, quantity=1)
+                for record in stock
+                if record.product.title in titles
+            ],
+            order_status=status,
+        )
+        for days, status, titles in (
+            (5, "Delivered", ("Pocket stove", "Skillet, 20 cm")),
+            (1, "Shipped", ("Brass compass",)),
+        )
+    ]
+
+
+def _tell_of_deliveries(orders: list[Any]) -> None:
+    """Write when orders arrived, as Oscar does when staff set their status: after two days."""
+    model = get_model("order", "OrderStatusChange")
+    model.objects.bulk_create(
+        model(
+            order=order,
+            old_status="Shipped",
+            new_status="Delivered",
+            date_created=order.date_placed + timedelta(days=2),
+        )
+        for order in orders
+        if order.status == "Delivered"
     )
 
 
@@ -205,13 +257,15 @@ def _make_orders(visits: list[_Visit], baskets: list[Any], random: Random) -> in
                 shipping_address=address,
                 shipping_method="Parcel",
                 shipping_code="parcel",
-                status=random.choices(
+                status=visit.order_status
+                or random.choices(
                     ("Complete", "Being processed", "Pending", "Cancelled"), (12, 3, 2, 1)
                 )[0],
                 date_placed=visit.ended,
             )
         )
     order_model.objects.bulk_create(orders)
+    _tell_of_deliveries(orders)
     line_model.objects.bulk_create(
         _order_line(line_model, order, wish)
         for order, (visit, _) in zip(orders, sold, strict=True)

@@ -18,6 +18,8 @@ from oscar_triggers.content.context import ContextProvider, Provided
 from oscar_triggers.content.tags import MergeTag, register_tags
 from oscar_triggers.events import Event
 from oscar_triggers.kinds import option
+from oscar_triggers.shop.surveys import questions
+from oscar_triggers.shop.surveys.questions import Survey
 from oscar_triggers.snapshots import Subject, Verdict
 from oscar_triggers.steps import Advance, Outcome, Step, StepVisit
 
@@ -41,6 +43,7 @@ class CardBeginsWith(Condition):
     """Asks how the code of the gift card begins."""
 
     kind: ClassVar[str] = "card_begins_with"
+    needs_event: ClassVar[bool] = True
     label: ClassVar[Any] = _("The gift card's code begins with")
 
     letters: str = option(label=_("Letters"))
@@ -118,4 +121,13 @@ register_tags(
             sample=date(2030, 5, 1),
         ),
     ]
+)
+
+questions.register(
+    Survey(
+        name="packing",
+        question=_("How was your parcel packed?"),
+        lowest=_("badly"),
+        highest=_("well"),
+    )
 )

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscar_triggers.content import rendering, targets, wire
+from oscar_triggers.content import plaintext, rendering, targets, wire
 from oscar_triggers.content.compiling import compile_letter
 from oscar_triggers.content.letters import CompiledLetter, LetterSource
 from oscar_triggers.content.values import formatter
@@ -187,8 +187,15 @@ def check(source: LetterSource, given: dict[str, Any]) -> CompiledLetter:
     assert part(message, "html") == letter.html.rstrip("\n")
     assert part(message, "plain") == letter.text.rstrip("\n")
     assert message["Subject"] == letter.subject
-    assert max(len(line) for line in raw.split(b"\r\n")) <= wire.LONGEST_LINE
+    assert_fits_smtp(raw)
     return compiled
+
+
+def assert_fits_smtp(raw: bytes) -> None:
+    """No line is too long, and none begins with a dot, which SMTP would have to double."""
+    lines = raw.split(b"\r\n")
+    assert max(len(line) for line in lines) <= wire.LONGEST_LINE
+    assert not any(line.startswith(b".") for line in lines)
 
 
 def assert_links_agree(
@@ -224,7 +231,7 @@ def assert_links_agree(
     message = parsed(raw)
     assert part(message, "html") == followed.html.rstrip("\n")
     assert part(message, "plain") == followed.text.rstrip("\n")
-    assert max(len(line) for line in raw.split(b"\r\n")) <= wire.LONGEST_LINE
+    assert_fits_smtp(raw)
     back = rendering.targets(compiled, given, language=language, time_zone="")
     plain = rendering.fill(compiled, given, language=language, time_zone="")
     for number, target in enumerate(back, start=targets.FIRST_NUMBER):
@@ -320,9 +327,34 @@ def _harmless(given: dict[str, Any]) -> dict[str, Any]:
 @given(start=st.integers(0, 90), text=_text)
 def test_no_line_on_the_wire_is_too_long(start: int, text: str) -> None:
     encoded = wire.encode_literal("x" * start + text)
-    assert all(len(line) <= wire.LONGEST_LINE for line in encoded.split("\r\n"))
+    assert_fits_smtp(encoded.encode())
     decoded = quopri.decodestring(encoded.encode()).decode().replace("\r\n", "\n")
     assert decoded == "x" * start + text
+
+
+@given(text=st.text(alphabet=".=a \n&é", max_size=200))
+def test_dots_at_the_beginnings_of_lines_arrive_as_they_were_written(text: str) -> None:
+    for encoded, said in (
+        (wire.encode_literal(text), text),
+        (wire.encode_text(text), text),
+        (wire.encode_value(text), html.escape(text)),
+    ):
+        assert_fits_smtp(encoded.encode())
+        decoded = quopri.decodestring(encoded.encode()).decode().replace("\r\n", "\n")
+        assert decoded == said
+
+
+_MARKED = st.text(
+    alphabet="ab \n" + plaintext.BREAK + plaintext.PARAGRAPH + plaintext.LINE_END, max_size=12
+)
+
+
+@given(literals=st.lists(_MARKED, max_size=4), value=st.text(alphabet="a b", max_size=4))
+def test_a_text_with_settled_marks_is_tidied_to_the_same_lines(
+    literals: list[str], value: str
+) -> None:
+    settled = value.join(plaintext.settled(one) for one in literals)
+    assert plaintext.tidy(settled) == plaintext.tidy(value.join(literals))
 
 
 _LETTER = compile_letter(

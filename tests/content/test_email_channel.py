@@ -41,12 +41,17 @@ class Server:
     hang_up_at: str = ""
     #: How often it still does so.
     hang_ups: int = 1
+    #: How many letters it takes before that.
+    patience: int = 0
     #: Seconds of silence after the text of a letter.
     silence: float = 0.0
     pipelining: bool = True
 
     def _hangs_up(self, server: SMTP, stage: str) -> bool:
         if self.hang_up_at != stage or not self.hang_ups:
+            return False
+        if self.patience:
+            self.patience -= 1
             return False
         self.hang_ups -= 1
         server.transport.abort()
@@ -57,7 +62,9 @@ class Server:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        return [*([] if not self.pipelining else ["250-PIPELINING"]), *responses]
+        # The first line is a greeting, not an extension.
+        more = ["250-PIPELINING"] if self.pipelining else []
+        return [*responses[:1], *more, *responses[1:]]
 
     async def handle_MAIL(  # noqa: N802 - see above
         self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
@@ -316,6 +323,72 @@ def test_a_server_that_hangs_up_after_the_text_leaves_a_doubt(server: Server) ->
     server.hang_up_at = "CONTENT"
     receipts = send(parcel(1), parcel(2))
     assert [receipt.outcome for receipt in receipts] == [Outcome.UNKNOWN, Outcome.SENT]
+
+
+FIVE = tuple(range(5))
+
+
+@pytest.mark.parametrize("place", FIVE)
+@pytest.mark.parametrize(
+    ("reply", "outcome", "connections"),
+    [
+        ("550 5.1.1 does not exist", Outcome.REFUSED, 1),
+        ("451 4.7.1 greylisted", Outcome.FAILED, 1),
+        ("421 4.7.0 too many letters", Outcome.FAILED, 2),
+    ],
+)
+def test_wherever_in_a_group_one_is_refused_the_others_arrive_in_their_order(
+    server: Server, place: int, reply: str, outcome: Outcome, connections: int
+) -> None:
+    server.replies["bert@mail.example"] = reply
+    people = [f"p{n}@mail.example" for n in FIVE]
+    people[place] = "bert@mail.example"
+    receipts = send(*[parcel(n, to) for n, to in enumerate(people)])
+    expected = [Outcome.SENT] * 5
+    expected[place] = outcome
+    assert [receipt.dispatch_id for receipt in receipts] == list(FIVE)
+    assert [receipt.outcome for receipt in receipts] == expected
+    assert [to for _from, [to], _text in server.received] == [
+        to for to in people if to != "bert@mail.example"
+    ]
+    is_last = place == FIVE[-1]
+    assert server.connections == (1 if is_last else connections)
+
+
+@pytest.mark.parametrize("place", FIVE)
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelining", "in turn"])
+@pytest.mark.parametrize(
+    ("stage", "outcome"), [("CONTENT", Outcome.UNKNOWN), ("MAIL", Outcome.SENT)]
+)
+def test_wherever_in_a_group_a_connection_breaks_only_the_text_that_had_left_is_in_doubt(
+    server: Server, place: int, stage: str, outcome: Outcome, pipelining: bool
+) -> None:
+    server.hang_up_at, server.patience, server.pipelining = stage, place, pipelining
+    receipts = send(*[parcel(n, f"p{n}@mail.example") for n in FIVE])
+    expected = [Outcome.SENT] * 5
+    expected[place] = outcome
+    if stage == "MAIL" and place == 0:
+        # A connection that was opened for this very letter: that is no idle one that went away.
+        expected[place] = Outcome.FAILED
+    assert [receipt.outcome for receipt in receipts] == expected
+    arrived = [to for _from, [to], _text in server.received]
+    assert arrived == [f"p{n}@mail.example" for n in FIVE if expected[n] is Outcome.SENT]
+
+
+def test_letters_of_a_group_wait_for_one_round_trip_each(server: Server, backend: str) -> None:
+    if backend != OURS:
+        pytest.skip("Django's backend waits for every answer")
+    sent: list[bytes] = []
+    channel = channels.get("email")
+    channel.send_many([parcel(0)])
+    client = channel._post.connection.connection  # type: ignore[attr-defined]  # what is on the wire
+    original = client.send
+    client.send = lambda data: (sent.append(data), original(data))
+    assert len(channel.send_many([parcel(n) for n in FIVE])) == 5
+    channel.close()
+    # The first envelope, then each text with the envelope of the next behind it.
+    texts = [data for data in sent if isinstance(data, bytes) and b"\r\n.\r\n" in data]
+    assert [b"MAIL FROM" in data for data in texts] == [True] * 4 + [False]
 
 
 def test_a_server_that_goes_silent_after_the_text_leaves_a_doubt(

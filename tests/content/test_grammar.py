@@ -135,3 +135,32 @@ def test_a_flood_of_values_is_stopped() -> None:
             "{% for line in basket.lines %}{{ line.title }}{% endfor %}",
             basket={"lines": lines, "total": euros("1"), "count": 1},
         )
+
+
+@pytest.mark.parametrize("where", ["subject", "preheader", "body", "text"])
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        (
+            "{{ basket.lines }}",
+            "{% for line in basket.lines %}{{ line.title }}{% endfor %}",
+        ),
+        ("{{ contact }}", "{{ contact.first_name }}"),
+        (
+            "{% for line in basket.lines %}{{ line|upper }}{% endfor %}",
+            "{{ line.title }}",
+        ),
+    ],
+)
+def test_a_list_is_no_text_and_the_check_says_what_to_write_instead(
+    where: str, written: str, instead: str
+) -> None:
+    body = in_column(f"<mj-text>{written if where == 'body' else '-'}</mj-text>")
+    fields = {} if where == "body" else {where: written}
+    (problem,) = refusal(body, **fields).problems
+    assert (problem.where, problem.line) == (where, 1)
+    assert problem.message.endswith(instead)
+
+
+def test_a_letter_may_still_ask_whether_a_list_holds_anything() -> None:
+    assert said("{% if basket.lines %}full{% else %}empty{% endif %}") == "full"

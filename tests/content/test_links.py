@@ -109,11 +109,11 @@ def test_a_text_part_that_an_author_wrote_leads_through_the_shop_as_well() -> No
     letter = compiled(
         in_column('<mj-text><a href="https://a.example/x">x</a></mj-text>'),
         text=(
-            "See https://a.example/x, {{ basket.lines }}(https://b.example/?a=1).\n"
+            "See https://a.example/x, {{ voucher.expires }}(https://b.example/?a=1).\n"
             "Back: {{ links.basket }} Leave: {{ links.unsubscribe }} Shop: {{ shop.url }}!"
         ),
     )
-    given_values = {"basket": {"lines": ""}}
+    given_values = {"voucher": {"expires": ""}}
     assert leads(letter, **given_values) == [
         "https://a.example/x",
         "https://b.example/?a=1",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wagtail.blocks import RichTextBlock, StreamBlock, StructBlock
+
 from wagtail_triggers.models import FlowDraft, TemplateDraft
 
 
@@ -28,6 +30,8 @@ def _value(prefix: str, value: Any) -> dict[str, Any]:
         for name, inner in value.items():
             data |= _value(f"{prefix}-{name}", inner)
         return data
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return {prefix: value}
     if isinstance(value, list):
         return stream(prefix, value)
     return {} if value is None else {prefix: value}
@@ -60,6 +64,31 @@ def flow_form(draft: FlowDraft, **changes: Any) -> dict[str, Any]:
 
 
 def template_form(draft: TemplateDraft, **changes: Any) -> dict[str, Any]:
-    """Return a template's form as it would be posted."""
+    """Return a template's form as it would be posted; `blocks` in `changes` is a list of blocks."""
     names = ("name", "key", "language", "subject", "preheader", "body", "text")
-    return {**{name: getattr(draft, name) for name in names}, "preview_as": "", **changes}
+    raw = changes.pop("blocks", None)
+    if raw is None:
+        raw = draft.blocks.stream_block.get_prep_value(draft.blocks)
+    data = {name: getattr(draft, name) for name in names}
+    posted = _as_posted(draft.blocks.stream_block, raw)
+    return {**data, **stream("blocks", posted), "preview_as": "", **changes}
+
+
+def _as_posted(block: Any, value: Any) -> Any:
+    """Return what is stored of a block as its inputs hold it: rich text is Draftail's JSON."""
+    if isinstance(block, RichTextBlock):
+        return block.field.widget.format_value(value or "")
+    if isinstance(block, StreamBlock):
+        return [
+            {**one, "value": _as_posted(block.child_blocks[one["type"]], one["value"])}
+            for one in value or ()
+        ]
+    if isinstance(block, StructBlock):
+        # A browser posts every field, those that were not touched with their defaults.
+        stored = {**block.get_prep_value(block.get_default()), **(value or {})}
+        return {
+            name: _as_posted(child, stored.get(name)) for name, child in block.child_blocks.items()
+        }
+    if isinstance(value, bool):
+        return "on" if value else None
+    return value

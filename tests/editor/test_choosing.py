@@ -54,10 +54,12 @@ def test_a_jump_chooses_among_flows_by_name_without_those_switched_off(db: None)
     assert ("one", "Spring") in list(jump.field.choices)
 
 
-def test_a_granted_voucher_needs_its_percentage_and_one_in_a_letter_does_not() -> None:
+def test_a_granted_voucher_needs_its_worth_and_one_in_a_letter_does_not() -> None:
     blocks: Any = stream_block("steps").child_blocks
-    assert blocks["voucher"].child_blocks["voucher"].child_blocks["percent"].required
-    assert not blocks["send"].child_blocks["voucher"].child_blocks["percent"].required
+    assert blocks["voucher"].child_blocks["voucher"].is_needed
+    assert not blocks["send"].child_blocks["voucher"].is_needed
+    assert "without" not in blocks["voucher"].child_blocks["voucher"].child_blocks, "it branches"
+    assert "without" in blocks["send"].child_blocks["voucher"].child_blocks
 
 
 def test_the_preview_tells_trees_splits_and_other_flows_in_words(publisher_client: Client) -> None:

@@ -12,12 +12,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from oscar_triggers.content import tags
+from oscar_triggers.exceptions import TemplateError
 from oscar_triggers.models import BasketWatch, Contact, Message, MessageState
 from tests.editor.conftest import LETTER, make_flow, make_template, signed_in
 from tests.editor.forms import flow_form, template_form
 from tests.mail import use_backend
 from wagtail_triggers.models import FlowDraft
-from wagtail_triggers.previews import DARK, LIGHT, MJML, TEXT, in_scheme
+from wagtail_triggers.people import PreviewValues, sample_values
+from wagtail_triggers.previews import DARK, LIGHT, MJML, TEXT, fill_draft, in_scheme
 
 TEMPLATES = "wagtailsnippets_wagtail_triggers_templatedraft"
 FLOWS = "wagtailsnippets_wagtail_triggers_flowdraft"
@@ -72,6 +75,25 @@ def test_a_broken_letter_shows_its_problems_with_the_lines_around_them(
     assert "<b>5  " in page
 
 
+@pytest.mark.parametrize("where", ["subject", "preheader", "body", "text"])
+def test_the_preview_of_a_letter_that_says_a_list_tells_what_to_write(
+    publisher_client: Client, where: str
+) -> None:
+    draft = make_template(publish=False)
+    written = "{{ basket.lines }}"
+    text = LETTER.replace("Hello {{", f"{written} Hello {{{{") if where == "body" else written
+    data = template_form(draft, **{where: text})
+    page = preview(publisher_client, draft, data, LIGHT).content.decode()
+    assert "cannot be sent yet" in page
+    assert "{% for line in basket.lines %}" in page
+
+
+def test_the_preview_survives_values_that_no_letter_can_say(publisher_client: Client) -> None:
+    chosen = PreviewValues(values={"contact": {"first_name": {"first": "Zoë"}}})
+    with pytest.raises(TemplateError, match="cannot say a dict"):
+        fill_draft(make_template(publish=False), chosen)
+
+
 def test_what_an_author_writes_runs_nothing_in_the_preview(publisher_client: Client) -> None:
     draft = make_template(publish=False)
     response = preview(publisher_client, draft, template_form(draft), LIGHT)
@@ -115,8 +137,8 @@ def left_basket(member: Any, product: Any) -> Any:
 def test_a_real_basket_fills_the_preview_and_its_owner_stays_unnamed(
     left_basket: Any, publisher_client: Client, editor: Any
 ) -> None:
-    draft = make_template(publish=False)
-    data = template_form(draft, body=BASKET_LETTER, preview_as=f"basket:{left_basket.pk}")
+    draft = make_template(publish=False, body=BASKET_LETTER)
+    data = template_form(draft, preview_as=f"basket:{left_basket.pk}")
     page = preview(publisher_client, draft, data, TEXT).content.decode()
     assert "Enamel mug" in page
     assert "Anna" in page
@@ -208,3 +230,23 @@ def test_what_waits_is_counted_before_publishing_and_follows_the_form(
     said = publisher_client.post(url, flow_form(draft, trigger=shown)).content.decode()
     assert "1 basket is too old and never gets a letter." in said
     assert not draft.live
+
+
+def test_a_preview_has_a_sample_of_every_merge_tag_also_for_several_told_together() -> None:
+    for language in ("en", "de", "ru", "fr"):
+        values = sample_values(language)
+        for tag in tags.registry.values():
+            assert found_at(values, tag.path), tag.path
+        [thing] = values["items"]
+        for path in tags.paths_of_things(tags.registry):
+            assert found_at(thing, path), path
+
+
+def found_at(values: Any, path: str) -> bool:
+    """Say whether a value stands at a merge path, in every item of its lists."""
+    name, _dot, rest = path.partition(".")
+    if name.removesuffix("[]") not in values:
+        return False
+    value = values[name.removesuffix("[]")]
+    inner = value if name.endswith("[]") else [value]
+    return bool(inner) and all(not rest or found_at(one, rest) for one in inner)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -283,12 +283,14 @@ def test_an_editor_may_save_and_not_publish(editor: Any) -> None:
 
 
 def test_the_presets_load_as_drafts_once_and_publish_when_asked(db: None) -> None:
-    call_command("triggers_load_presets")
+    with pytest.raises(CommandError, match="preset:abandoned-basket  A basket left behind"):
+        call_command("triggers_load_presets")
+    call_command("triggers_load_presets", "abandoned-basket")
     assert FlowDraft.objects.get(key="abandoned-basket").live is False
     count = TemplateDraft.objects.count()
     assert count >= 9
     assert not Flow.objects.exists()
-    call_command("triggers_load_presets", publish=True)
+    call_command("triggers_load_presets", "preset:abandoned-basket", publish=True)
     assert TemplateDraft.objects.filter(live=True).count() == count
     flow = Flow.objects.get(key="abandoned-basket")
     assert (flow.state, flow.owner) == (FlowState.LIVE, Owner.EDITOR)

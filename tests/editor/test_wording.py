@@ -32,7 +32,7 @@ OF_TREES = {"compared", "holds", "kind"}
 def calls() -> Iterator[ast.Call]:
     """Yield every call of the engine's rooms."""
     for room in ROOMS:
-        for path in sorted((ROOT / room).glob("*.py")):
+        for path in sorted((ROOT / room).rglob("*.py")):
             if path.name not in ELSEWHERE:
                 tree = ast.parse(path.read_text())
                 yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))

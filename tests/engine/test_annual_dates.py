@@ -17,6 +17,7 @@ from oscar_triggers.builtin.dates import AnnualDateOptions, years_due
 from oscar_triggers.engine import contacts, fields, flows
 from oscar_triggers.models import Contact, Decision, Enrollment, JournalEntry
 from oscar_triggers.snapshots import Person
+from tests.examples import examples
 
 from .conftest import wait
 
@@ -112,7 +113,7 @@ def test_a_day_does_not_come_back_before_it_came() -> None:
     assert due_at("2030-03-01", "UTC", "2027-02-25", "2027-03-05") == []
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=examples(200), deadline=None)
 @given(
     born=st.dates(date(1930, 1, 1), date(2020, 12, 31)),
     zone=st.sampled_from(ZONES),

@@ -96,7 +96,8 @@ def test_a_birth_date_that_is_corrected_to_a_day_of_the_past_waits_for_next_year
     _set_birthday(agreed, (now + timedelta(days=60)).date(), now)
     expire(at=now)
     tick(now)
-    later = now + timedelta(days=40)
+    # In the morning: what began at midnight is too late in the evening.
+    later = (now + timedelta(days=40)).replace(hour=9)
     _set_birthday(agreed, (later - timedelta(days=days_ago)).date(), later)
     for seconds in range(0, 120, 30):
         tick(later + timedelta(seconds=seconds))

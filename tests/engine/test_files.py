@@ -26,6 +26,7 @@ from oscar_triggers.definitions import (
 from oscar_triggers.engine import flows
 from oscar_triggers.kinds import format_duration, to_json
 from oscar_triggers.models import Flow, FlowVersion, Owner, TemplateVersion
+from tests.examples import examples
 
 from .conftest import SEND, wait
 from .generated import instances
@@ -94,7 +95,7 @@ def flow_definitions(draw: st.DrawFn) -> FlowDefinition:
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(flow_definitions())
 def test_any_flow_survives_the_way_to_a_file_or_a_row_and_back(definition: FlowDefinition) -> None:
     read = read_flow_file(write_flow_file(definition))
@@ -114,8 +115,10 @@ def _all_kinds() -> list[type[Any]]:
     return [*steps.registry.values(), *conditions.registry.values()]
 
 
+# Some choices are rows, as saved segments are.
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", _all_kinds(), ids=lambda kind: f"{kind.__module__}-{kind.kind}")
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_options_of_every_kind_survive_json_and_yaml(
     kind: type[Any], data: st.DataObject

@@ -75,6 +75,12 @@ def test_a_letter_may_say_only_what_the_trigger_knows(publish_letter: Callable[.
     assert found.where == "steps › letter › basket (en)"
 
 
+def test_a_letter_may_count_what_it_repeats(publish_letter: Callable[..., Any]) -> None:
+    counted = "{% for one in recommended.viewed %}{{ loop.index }}. {{ one.title }}{% endfor %}"
+    publish_letter(key="counted", subject=counted)
+    assert "merge_tags" not in rules({**SEND, "options": {"template": "counted"}})
+
+
 def test_a_promotional_flow_without_a_topic_has_no_consent_basis() -> None:
     assert rules(SEND, topic="gossip")["problem"].where == "topic"
 

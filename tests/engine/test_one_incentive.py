@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from tests.engine.conftest import wait
 TEN = {"percent": 10, "valid": "2d"}
 PROMISE = {"key": "letter", "kind": "send", "options": {"template": "card", "voucher": TEN}}
 LETTER = """<mjml><mj-body><mj-section><mj-column>
-<mj-text>Yours: {{ voucher.code }}, {{ voucher.amount }}.</mj-text>
+<mj-text>Yours: {{ voucher.code }}, {{ voucher.amount }}, {{ voucher.days_left }} days.</mj-text>
 <mj-text><a href="{{ links.unsubscribe }}">Unsubscribe</a> {{ shop.postal_address }}</mj-text>
 </mj-column></mj-section></mj-body></mjml>"""
 OPTIONS = {"percent": 10, "valid": "2d"}
@@ -102,8 +103,9 @@ def enrollment(
 
 
 def grant(enrollment: Enrollment, now: datetime, step: str = "gift") -> VoucherGrant | None:
-    """Grant at a Voucher step."""
-    return incentives.grant_for_step(enrollment.pk, step, 0, enrollment.contact_id, OPTIONS, now)
+    """Grant at a Voucher step; None when nothing is granted."""
+    granted = incentives.grant_for_step(enrollment.pk, step, 0, enrollment.contact_id, OPTIONS, now)
+    return None if isinstance(granted, incentives.Limited) else granted
 
 
 def test_a_step_grants_once_for_each_coming_to_it(
@@ -139,7 +141,8 @@ def test_letters_after_the_step_name_its_voucher(
     assert made is not None
     tick(now + timedelta(days=1, minutes=1))
     [letter] = mail.outbox
-    assert f"Yours: {made.code}, 10%." in letter.body
+    # Sent in the last minute before midnight, it says 0.
+    assert re.search(rf"Yours: {made.code}, 10%, [01] days\.", str(letter.body))
 
 
 def test_who_leaves_before_a_letter_told_of_it_keeps_no_voucher(
@@ -212,3 +215,65 @@ def test_a_voucher_of_which_no_letter_could_tell_is_taken_back(
     tick(now + timedelta(days=1, minutes=1))
     assert Message.objects.get().reason == "no_consent"
     assert vouchers().count() == 0
+
+
+@pytest.fixture
+def any_number(settings: Any) -> None:
+    """Let a person get any number of vouchers."""
+    settings.OSCAR_TRIGGERS = {**settings.OSCAR_TRIGGERS, "INCENTIVE_EVERY": None}
+
+
+@pytest.mark.parametrize("without", ["skip", "send"])
+def test_when_the_months_vouchers_are_given_a_letter_stays_or_goes_without(
+    any_number: None,
+    publish_flow: Callable[..., Any],
+    publish_letter: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
+    without: str,
+) -> None:
+    limited = {**TEN, "monthly_limit": 1, "without": without}
+    publish_flow({**PROMISE, "options": {"template": "card", "voucher": limited}})
+    publish_letter(body=LETTER)
+    expire()
+    tick(now)
+    expire(card="8", at=now + timedelta(seconds=5))
+    tick(now + timedelta(seconds=10))
+    assert vouchers().count() == 1
+    assert len(mail.outbox) == (2 if without == "send" else 1)
+    decision = Decision.objects.get(rule="voucher")
+    assert decision.verdict == ("without" if without == "send" else "skipped")
+    assert decision.reason == "voucher_month_full"
+    assert (decision.compared["given"], decision.compared["most"]) == (1, 1)
+    if without == "send":
+        assert "Yours: , , days." in mail.outbox[1].body
+
+
+def test_when_the_budget_is_used_up_the_step_goes_the_other_way_and_says_why(
+    any_number: None,
+    publish_flow: Callable[..., Any],
+    agreed: int,
+    expire: Callable[..., None],
+    tick: Callable[..., Any],
+    now: datetime,
+) -> None:
+    gift = {"amount": 10, "valid": "9d", "monthly_budget": 15}
+    publish_flow(
+        {
+            "key": "gift",
+            "kind": "voucher",
+            "options": {"voucher": gift},
+            "branches": {"granted": [], "not_granted": []},
+        },
+        wait("wait", "5d"),
+    )
+    expire()
+    tick(now)
+    expire(card="8", at=now + timedelta(seconds=5))
+    tick(now + timedelta(seconds=10))
+    assert vouchers().count() == 1
+    refused = Decision.objects.get(verdict="not_granted")
+    assert refused.compared["reason"] == "voucher_budget_used"
+    assert (refused.compared["discount"], refused.compared["budget"]) == ("10", "15")

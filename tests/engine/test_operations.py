@@ -161,7 +161,7 @@ def test_several_workers_together_keep_to_the_limit(say: Setter, now: datetime) 
     def work() -> None:
         begin.wait()
         try:
-            for turn in range(24):
+            for turn in range(96):
                 outbox.send_due(moment + timedelta(milliseconds=turn))
         finally:
             connection.close()

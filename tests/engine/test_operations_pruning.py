@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 from django.utils import timezone
 
 from oscar_triggers.engine import clockwork, intake, pruning
@@ -27,6 +28,7 @@ from oscar_triggers.models import (
     Hit,
     JournalEntry,
     Message,
+    OrderWatch,
     Pulse,
 )
 from tests.storm.world import card_records, publish_card_flow
@@ -183,3 +185,19 @@ def test_the_command_counts_before_it_does(old_letters: None) -> None:
     later = timezone.now().date()
     assert totals.daily(later, later + timedelta(days=1)) == {}
     assert date(2024, 3, 5) == DAY
+
+
+def test_an_order_is_remembered_as_long_as_the_sweep_would_take_it_for_a_new_one() -> None:
+    for number, placed in ((1, 380), (2, 700)):
+        OrderWatch.objects.create(
+            order_id=number,
+            number=str(number),
+            placed_at=LONG_AGO - timedelta(days=placed),
+            seen_at=LONG_AGO - timedelta(days=placed),
+            closed_at=LONG_AGO - timedelta(days=500),
+        )
+    # Kept for 400 days and for as long as orders are watched on top.
+    with override_settings(OSCAR_TRIGGERS={"ORDER_MAX_AGE": timedelta(days=100)}):
+        assert pruning.count(LONG_AGO)["orders"] == 1
+    with override_settings(OSCAR_TRIGGERS={"ORDER_MAX_AGE": timedelta(days=330)}):
+        assert pruning.count(LONG_AGO)["orders"] == 0

@@ -47,6 +47,7 @@ from oscar_triggers.models import (
 )
 from oscar_triggers.snapshots import About, Person
 from sandbox.shop_extras.triggers import GiftCardExpiring
+from tests.examples import examples
 
 from .conftest import BODY
 
@@ -255,12 +256,13 @@ def quiet(settings: Any, db: None) -> Iterator[None]:
     return
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("quiet", "db")
 def test_people_keep_to_the_rules_whatever_happens() -> None:
     run_state_machine_as_test(
         Shop,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(40),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

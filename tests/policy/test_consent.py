@@ -26,6 +26,7 @@ from oscar_triggers.models import (
     point_hash,
 )
 from oscar_triggers.policy import consent, suppressions, verdicts
+from tests.examples import examples
 from tests.policy.rows import enroll, make_flow, plan_message
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -262,7 +263,7 @@ _LINES = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oscar_triggers.limits import WEEKDAYS, SendWindow
 from oscar_triggers.policy import windows, zones
 from oscar_triggers.policy.windows import Rules, next_open
+from tests.examples import examples
 
 NIGHT = Rules(quiet=(time(22), time(6)))
 OFFICE = Rules(window=SendWindow(from_=time(9), until=time(18), days=WEEKDAYS[:5]))
@@ -78,7 +79,7 @@ def shown_quiet(local: datetime, pair: tuple[time, time]) -> bool:
     return (minutes - start) % 1440 < (end - start) % 1440
 
 
-@settings(max_examples=4_000, deadline=None)
+@settings(max_examples=examples(4_000), deadline=None)
 @given(where=moments, pair=quiet)
 def test_nothing_leaves_in_quiet_hours_and_nothing_waits_longer_than_they_last(
     where: tuple[ZoneInfo, datetime], pair: tuple[time, time]
@@ -117,7 +118,7 @@ def obey_quiet_hours(zone: ZoneInfo, now: datetime, pair: tuple[time, time]) -> 
             assert opens - now <= min(length * 2, length + 2 * HOUR)
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=examples(3_000), deadline=None)
 @given(where=moments, window=send_windows)
 def test_a_weekly_window_opens_at_its_first_moment(
     where: tuple[ZoneInfo, datetime], window: SendWindow
@@ -146,7 +147,7 @@ def _ends(day: Any, window: SendWindow) -> datetime:
     return datetime.combine(day, window.until) + over
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=examples(1_500), deadline=None)
 @given(where=moments, pair=quiet, others=st.lists(st.sampled_from(ZONES), max_size=3))
 def test_several_zones_must_all_be_open(
     where: tuple[ZoneInfo, datetime], pair: tuple[time, time], others: list[ZoneInfo]

@@ -468,6 +468,8 @@ def test_a_click_tells_quietly_whose_the_visitors_basket_is(
     from tests.shopping import Shopper
 
     Message.objects.update(planned_at=timezone.now() - timedelta(days=2))
+    about_a_basket.dispatches.update(state=DispatchState.SENT)
+    Enrollment.objects.update(due_at=timezone.now() + timedelta(days=1))
     visitor = Shopper(client=Client(), email="")
     visitor.add(other_product)
     ways = list(Enrollment.objects.values_list("pk", "state"))

@@ -152,7 +152,7 @@ def test_the_doctor_says_it_for_programs_and_names_what_keeps_letters_at_home(
         ({"ALARMS": {"webhook": {"url": "http://chat.example"}}}, "I054"),
         ({"HEALTH_TOKEN": "health"}, "W055"),
         ({"RETENTION": {"journal": "soon"}}, "E056"),
-        ({"RETENTION": {"orders": "9d"}}, "E056"),
+        ({"RETENTION": {"customers": "9d"}}, "E056"),
         ({"RETENTION": {"messages": "1d"}}, "E056"),
     ],
 )

@@ -67,6 +67,17 @@ def test_a_browser_lands_on_its_own_basket_with_the_lines_and_a_word(letter: Mes
     assert "guest@example.com" not in page
 
 
+def test_a_link_to_the_checkout_goes_on_to_the_step_that_it_needs(letter: Message) -> None:
+    elsewhere = Client()
+    response = elsewhere.get(f"{url(letter)}?to=checkout")
+    assert response.url == reverse("checkout:index")
+    assert elsewhere.get(response.url).status_code == 200
+    assert lines() == 2, "the lines were brought along"
+    # Nowhere else: the address is ours and no open door.
+    response = Client().get(f"{url(letter)}?to=https://evil.example/")
+    assert response.url == reverse("basket:summary")
+
+
 def test_a_scanner_that_only_looks_changes_nothing(letter: Message) -> None:
     before = (lines(), JournalEntry.objects.count())
     response = Client().head(url(letter))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from oscar_triggers.models import OrderWatch
 from sandbox.shop.travel import parse_duration, travel
 
 if TYPE_CHECKING:
@@ -85,6 +86,23 @@ def test_people_stay_signed_in(member_client: Client, shop_site: Any) -> None:
     travel(timedelta(days=60))
 
     assert "Logout" in member_client.get("/catalogue/").text
+
+
+@pytest.mark.django_db
+def test_an_order_that_arrived_today_arrived_a_week_ago_then() -> None:
+    now = timezone.now()
+    stages = {"received": now.isoformat(), "shipped": (now - timedelta(days=2)).isoformat()}
+    watch = OrderWatch.objects.create(
+        order_id=1, number="R-1", stages=stages, placed_at=now, seen_at=now
+    )
+
+    travel(timedelta(days=7))
+
+    watch.refresh_from_db()
+    assert {name: datetime.fromisoformat(at) for name, at in watch.stages.items()} == {
+        "received": now - timedelta(days=7),
+        "shipped": now - timedelta(days=9),
+    }
 
 
 @pytest.mark.django_db

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def story(shop_site: Any, member: Any, settings: Any) -> Any:
     """Publish the shipped flow; the member agrees to letters. Return a function: ring, later."""
-    call_command("triggers_publish", "presets", verbosity=0)
+    call_command("triggers_publish", "preset:abandoned-basket", verbosity=0)
     Flow.objects.update(active_since=timezone.now() - timedelta(minutes=1))
     ConsentEvent.objects.create(
         channel="email",

@@ -27,7 +27,7 @@ def open_shop(
 @pytest.fixture
 def tide(open_shop: Any, smtp_sink: SmtpSink) -> Tide:
     """Return the shop's time; the shipped flow is live."""
-    call_command("triggers_publish", "presets", verbosity=0)
+    call_command("triggers_publish", "preset:abandoned-basket", verbosity=0)
     return Tide(sink=smtp_sink)
 
 

@@ -58,11 +58,19 @@ class Desk:
             self.page.get_by_role("button", name=name, exact=True).click()
 
     def publish(self) -> None:
-        """Choose “Publish” beside “Save draft”."""
+        """Choose “Publish” beside “Save draft”, once what Wagtail saves by itself is saved."""
+        self.page.wait_for_load_state("networkidle")
         footer = self.page.locator("footer, .footer").last
         footer.locator("[data-w-dropdown-target=toggle]").last.click()
-        self.page.locator("button[name=action-publish]").click()
+        footer.locator("button[name=action-publish]").click()
+        if self.page.locator("#triggers-publish-dialog").count():
+            # What publishing a flow would do is said first.
+            self.page.get_by_role("button", name="Publish now").click()
         self.page.locator(".messages").locator("li").first.wait_for()
+
+    def refusals(self) -> list[str]:
+        """Return what the form says is wrong, for a test that fails."""
+        return self.page.locator(".error-message, .w-field__errors").all_inner_texts()
 
     def said(self) -> str:
         """Return what Wagtail says above the page."""

@@ -67,7 +67,7 @@ def test_an_editor_builds_and_publishes_a_flow(desk: Desk, smtp_sink: Any) -> No
     add(steps, "Send a message")
     steps.locator("[name=steps-1-value-template]").select_option("abandoned-basket-1")
     desk.publish()
-    assert "published" in desk.said()
+    assert "published" in desk.said(), desk.refusals()
 
     version = Flow.objects.get(key="cards-of-friends").live_version
     assert version is not None

@@ -88,7 +88,7 @@ def test_oscars_signals_sent_from_four_processes_become_one_letter(
 ) -> None:
     from django.core.management import call_command
 
-    call_command("triggers_publish", "presets", stdout=io.StringIO())
+    call_command("triggers_publish", "preset:abandoned-basket", stdout=io.StringIO())
     from django.utils import timezone
 
     letter = {"key": "one", "kind": "send", "options": {"template": "abandoned-basket-1"}}

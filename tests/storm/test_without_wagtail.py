@@ -70,7 +70,7 @@ def test_the_engines_tests_pass_without_wagtail() -> None:
 def test_publishing_and_running_work_without_wagtail(
     shop: None, environment: dict[str, str], sink: Sink
 ) -> None:
-    said = _run("manage.py", "triggers_publish", "presets", environment=environment)
+    said = _run("manage.py", "triggers_publish", "preset:abandoned-basket", environment=environment)
     assert "abandoned-basket, version 1 is live" in said
     publish_card_flow()
     intake.record_many(card_records(3))

@@ -170,7 +170,7 @@ def leave_baskets(count: int, *, products: int = 12) -> list[Any]:
 
 def plan_basket_letters(count: int, *, products: int = 12) -> list[Any]:
     """Bring the first shipped letter about left baskets to where it is due; return the baskets."""
-    call_command("triggers_publish", "presets", stdout=io.StringIO())
+    call_command("triggers_publish", "preset:abandoned-basket", stdout=io.StringIO())
     Flow.objects.update(active_since=timezone.now() - timedelta(days=1))
     baskets = leave_baskets(count, products=products)
     _tick_until_due(count)

@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 
-from oscar_triggers.models import Flow, FlowState, Template
+from oscar_triggers.models import Flow, FlowState, Owner, Template
 
 
 def template_choices() -> list[tuple[str, str]]:
@@ -23,7 +23,7 @@ def flow_choices() -> list[tuple[str, str]]:
     draft_model = apps.get_model("wagtail_triggers", "FlowDraft")
     off = set(Flow.objects.filter(state=FlowState.ARCHIVED).values_list("key", flat=True))
     drafts = draft_model.objects.exclude(key="").values_list("key", "name")
-    running = Flow.objects.values_list("key", "name")
+    running = Flow.objects.exclude(owner=Owner.LETTER).values_list("key", "name")
     return [(key, name) for key, name in _by_name(dict(drafts), running) if key not in off]
 
 

@@ -65,6 +65,7 @@ class DurationBlock(blocks.StructBlock):
 
     class Meta:
         icon = "time"
+        label_format = "{amount} {unit}"
         form_classname = "struct-block triggers-side-by-side"
 
 

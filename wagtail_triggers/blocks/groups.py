@@ -29,7 +29,7 @@ STEPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         ),
     ),
     (pgettext_lazy("triggers group", "Choices"), ("branch", "split", "jump", "exit")),
-    (pgettext_lazy("triggers group", "Acts"), ("voucher", "update", "notify")),
+    (pgettext_lazy("triggers group", "Acts"), ("voucher", "give_points", "update", "notify")),
 )
 CONDITIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (pgettext_lazy("triggers group", "Several at once"), ("all", "any", "not")),
@@ -46,6 +46,10 @@ CONDITIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "order_total",
             "last_order",
             "bought",
+            "first_order",
+            "order_value",
+            "order_contains",
+            "order_stage",
         ),
     ),
     (
@@ -54,7 +58,17 @@ CONDITIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (
         pgettext_lazy("triggers group", "Product"),
-        ("product_in_stock", "product_price", "price_dropped"),
+        (
+            "product_in_stock",
+            "product_price",
+            "price_dropped",
+            "cheaper_than_seen",
+            "cheaper_than_lately",
+        ),
+    ),
+    (
+        pgettext_lazy("triggers group", "Reviews and answers"),
+        ("order_to_review", "has_reviewed", "survey_answer"),
     ),
     (
         pgettext_lazy("triggers group", "Messages"),

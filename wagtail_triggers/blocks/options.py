@@ -122,6 +122,8 @@ def option_block(
     if get_origin(kind) in (tuple, list):
         return _list_block(kind, choices, start, kwargs)
     if choices is not None:
+        if option.metadata.get("format") == "template":
+            kwargs["form_attrs"] = {"data-controller": "triggers-letter"}
         return blocks.ChoiceBlock(choices=choices, default=start, **kwargs)
     if kind is str:
         build = _TEXT_FORMATS.get(option.metadata.get("format", ""), blocks.CharBlock)
@@ -134,7 +136,9 @@ def option_block(
 
 def to_option(option: Field[Any], annotation: Any, value: Any) -> Any:
     """Turn a block's value into the option's JSON value; MISSING where it was left out."""
-    kind, _nullable = plain_type(annotation)
+    kind, nullable = plain_type(annotation)
+    # An option that may be None and is something else by itself was emptied on purpose.
+    emptied = None if nullable and default_of(option) not in (None, MISSING) else MISSING
     if is_condition(option, annotation) or is_condition_list(option):
         return value or MISSING
     if option.metadata.get("format") == WEIGHTS:
@@ -144,14 +148,14 @@ def to_option(option: Field[Any], annotation: Any, value: Any) -> Any:
         return MISSING if voucher is None else voucher
     if kind is timedelta:
         duration = join_duration(value)
-        return MISSING if duration is None else format_duration(duration)
+        return emptied if duration is None else format_duration(duration)
     if kind is bool:
         return bool(value)
     if get_origin(kind) in (tuple, list):
         return [to_json(item) for item in value or ()]
     if value in (None, ""):
         # Text may be empty on purpose; anything else that is empty was left out.
-        return "" if kind is str and default_of(option) == "" else MISSING
+        return "" if kind is str and default_of(option) == "" else emptied
     if kind is str or kind in _SCALARS:
         return to_json(value)
     return json.loads(value)

@@ -21,8 +21,13 @@ class DurationWidget(forms.MultiWidget):
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(
             {
-                "amount": forms.NumberInput(attrs={"min": 0}),
-                "unit": forms.Select(choices=[*UNIT_CHOICES, SECONDS]),
+                "amount": forms.NumberInput(
+                    attrs={"min": 0, "aria-label": pgettext_lazy("triggers", "Amount")}
+                ),
+                "unit": forms.Select(
+                    attrs={"aria-label": pgettext_lazy("triggers", "Unit")},
+                    choices=[*UNIT_CHOICES, SECONDS],
+                ),
             },
             attrs,
         )

@@ -63,6 +63,7 @@ class FlowForm(FlowRulesForm, WagtailAdminModelForm):
             self.fields["key"].disabled = True
         self._keep_unknown("topic")
         self._keep_unknown("goals")
+        self._keep_unknown("sender")
 
     def _keep_unknown(self, name: str) -> None:
         """Offer stored values that the shop no longer knows, or saving would lose them."""

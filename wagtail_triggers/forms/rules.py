@@ -9,6 +9,7 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.limits import AFTER, WEEKDAYS
+from oscar_triggers.policy import senders
 
 from .durations import DurationField
 
@@ -21,6 +22,11 @@ _DAYS = {
     "sat": pgettext_lazy("triggers", "Saturday"),
     "sun": pgettext_lazy("triggers", "Sunday"),
 }
+
+
+def sender_choices() -> list[tuple[str, Any]]:
+    """Return the senders of the shop; the usual one first."""
+    return [("", pgettext_lazy("triggers", "The shop's usual one")), *senders.named().items()]
 
 
 class FlowRulesForm(forms.Form):
@@ -47,6 +53,14 @@ class FlowRulesForm(forms.Form):
         label=pgettext_lazy("triggers", "Count orders until so long after a click"),
         initial=FlowDefinition.attribution_window,
         required=False,
+    )
+    sender = forms.ChoiceField(
+        label=pgettext_lazy("triggers", "Sender"),
+        choices=sender_choices,
+        required=False,
+        help_text=pgettext_lazy(
+            "triggers", "Whose name and address readers see, and where their answers go."
+        ),
     )
     window_days = forms.MultipleChoiceField(
         label=pgettext_lazy("triggers", "Send on"),

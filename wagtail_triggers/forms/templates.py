@@ -6,27 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from django import forms
-from django.utils.translation import pgettext, pgettext_lazy
+from django.utils.translation import pgettext_lazy
 from wagtail.admin.forms.models import WagtailAdminModelForm
 
-from oscar_triggers.content.compiling import compile_letter
-from oscar_triggers.exceptions import Problem, TemplateError
-
+from ..letter_checking import forbidden_mjml, look_at
 from ..people import preview_choices
-from ..publishing import language_choices, letter_source
+from ..permissions import WRITE_MJML
+from ..publishing import language_choices
+from ..widgets import MergeTextInput
 
-TEXT_FIELDS = ("subject", "preheader", "body", "text")
-
-
-def problem_text(problem: Problem) -> str:
-    """Say a problem beside its field, with the line where it has one."""
-    message = problem.message[:1].upper() + problem.message[1:]
-    if problem.line:
-        return pgettext("triggers", "Line %(line)d: %(message)s") % {
-            "line": problem.line,
-            "message": message,
-        }
-    return message
+TEXT_FIELDS = ("subject", "preheader", "blocks", "body", "text")
 
 
 class TemplateForm(WagtailAdminModelForm):
@@ -36,15 +25,16 @@ class TemplateForm(WagtailAdminModelForm):
         label=pgettext_lazy("triggers", "Language"), choices=language_choices
     )
     body = forms.CharField(
-        label=pgettext_lazy("triggers", "Body"),
+        label=pgettext_lazy("triggers", "MJML"),
+        required=False,
         strip=False,
         widget=forms.Textarea(
             attrs={"rows": 28, "class": "triggers-code", "spellcheck": "false", "wrap": "off"}
         ),
         help_text=pgettext_lazy(
             "triggers",
-            "MJML with personal data in double braces, as in {{ contact.first_name|default:"
-            '"there" }}.',
+            "For a letter without blocks: MJML with personal data in double braces, as in "
+            '{{ contact.first_name|default:"there" }}.',
         ),
     )
     text = forms.CharField(
@@ -53,6 +43,16 @@ class TemplateForm(WagtailAdminModelForm):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "triggers-code"}),
         help_text=pgettext_lazy("triggers", "Left empty, it is made from the body."),
+    )
+    subject = forms.CharField(
+        label=pgettext_lazy("triggers", "Subject"), max_length=255, widget=MergeTextInput
+    )
+    preheader = forms.CharField(
+        label=pgettext_lazy("triggers", "Preheader"),
+        max_length=255,
+        required=False,
+        widget=MergeTextInput,
+        help_text=pgettext_lazy("triggers", "What inboxes show after the subject."),
     )
     preview_as = forms.ChoiceField(
         label=pgettext_lazy("triggers", "Preview and test with"),
@@ -65,6 +65,9 @@ class TemplateForm(WagtailAdminModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.blocks_before = self.instance.blocks
+        #: What is said of the letter when it is published.
+        self.remark = ""
         if self.instance.first_published_at:
             for name in ("key", "language"):
                 if name in self.fields:
@@ -73,6 +76,7 @@ class TemplateForm(WagtailAdminModelForm):
     def clean(self) -> dict[str, Any]:
         """Refuse to publish what does not compile, each problem at its field."""
         cleaned: dict[str, Any] = super().clean()
+        self._refuse_forbidden_mjml(cleaned)
         if self.is_deferred_validation or self.errors:
             return cleaned
         draft = SimpleNamespace(
@@ -81,13 +85,20 @@ class TemplateForm(WagtailAdminModelForm):
                 for name in (*TEXT_FIELDS, "language")
             }
         )
-        try:
-            compile_letter(letter_source(draft))
-        except TemplateError as error:
-            for problem in error.problems:
-                field = problem.where if problem.where in self.fields else None
-                self.add_error(field, problem_text(problem))
+        looked = look_at(draft)
+        self.remark = looked.remark
+        for field, errors in looked.errors.items():
+            for error in errors:
+                self.add_error(field if field in self.fields else None, error)
         return cleaned
+
+    def _refuse_forbidden_mjml(self, cleaned: dict[str, Any]) -> None:
+        user = self.for_user
+        if "blocks" not in cleaned or (user is not None and user.has_perm(WRITE_MJML)):
+            return
+        for field, errors in forbidden_mjml(cleaned["blocks"], self.blocks_before).items():
+            for error in errors:
+                self.add_error(field, error)
 
     def save(self, commit: bool = True) -> Any:
         """Hand the choice of whom to preview to the draft, which does not keep it."""

@@ -13,6 +13,7 @@ from wagtail.locks import BaseLock
 from oscar_triggers.conf import PROMOTIONAL
 from oscar_triggers.models import Flow, Owner, Stream
 
+from ..diagram import preview_diagram
 from ..fields import RegistryStreamField
 from ..forms.flows import FlowForm
 from ..locks import FileLock, UnknownKindLock
@@ -85,7 +86,10 @@ class FlowDraft(FlowRules, EngineDraft):
 
     base_form_class = FlowForm
 
-    preview_modes = [("outline", pgettext_lazy("triggers", "What happens"))]
+    preview_modes = [
+        ("outline", pgettext_lazy("triggers", "What happens")),
+        ("diagram", pgettext_lazy("triggers", "Diagram")),
+    ]
     default_preview_size = "mobile"
 
     class Meta:
@@ -96,6 +100,8 @@ class FlowDraft(FlowRules, EngineDraft):
             ("take_over_flowdraft", "Can take flows over from files"),
             ("resolve_message", "Can decide about messages in doubt, and send failed ones again"),
             ("view_personal_data", "Can see who messages went to and what they said"),
+            ("stop_sending", "Can stop all sending, and let it go on"),
+            ("export_data", "Can take lists away as files"),
         ]
 
     def __str__(self) -> str:
@@ -103,6 +109,8 @@ class FlowDraft(FlowRules, EngineDraft):
 
     def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
         """Show what the flow does, and what publishing it now would do."""
+        if mode_name == "diagram":
+            return preview_diagram(request, self)
         return preview_flow(request, self)
 
     def get_lock(self) -> BaseLock | None:

@@ -87,6 +87,9 @@ class FlowRules(models.Model):
         pgettext_lazy("triggers", "count orders until so long after a click"),
         default=timedelta(days=5),
     )
+    sender = models.CharField(
+        pgettext_lazy("triggers", "sender"), max_length=60, blank=True, default=""
+    )
     people = models.CharField(
         pgettext_lazy("triggers", "people on their way when this is published"),
         max_length=10,

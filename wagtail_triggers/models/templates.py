@@ -11,6 +11,7 @@ from wagtail.locks import BaseLock
 
 from oscar_triggers.models import Owner, Template
 
+from ..fields import RegistryStreamField
 from ..forms.templates import TemplateForm
 from ..locks import FileLock
 from ..permissions import TAKE_OVER_TEMPLATE
@@ -38,7 +39,10 @@ class TemplateDraft(EngineDraft):
         blank=True,
         help_text=pgettext_lazy("triggers", "What inboxes show after the subject."),
     )
-    body = models.TextField(pgettext_lazy("triggers", "body"))
+    blocks = RegistryStreamField(
+        registry="letter_blocks", blank=True, verbose_name=pgettext_lazy("triggers", "blocks")
+    )
+    body = models.TextField(pgettext_lazy("triggers", "body"), blank=True)
     text = models.TextField(
         pgettext_lazy("triggers", "plain text"),
         blank=True,
@@ -64,6 +68,7 @@ class TemplateDraft(EngineDraft):
         permissions = [
             ("send_test_templatedraft", "Can send themselves test letters"),
             ("take_over_templatedraft", "Can take templates over from files"),
+            ("write_mjml_templatedraft", "Can write letters as MJML"),
         ]
 
     def __str__(self) -> str:

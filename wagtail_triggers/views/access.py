@@ -9,6 +9,8 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from ..permissions import EXPORT
+
 View = Callable[..., HttpResponse]
 
 
@@ -28,3 +30,22 @@ def requires(*wanted: str, any_of: tuple[str, ...] = ()) -> Callable[[View], Vie
         return checked
 
     return decorate
+
+
+class ExportsForSome:
+    """A list whose rows only those take away as a file who may; mixed into Wagtail's views."""
+
+    request: Any
+    is_export: bool
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Refuse the file to the others; they read the page."""
+        if request.GET.get("export") and not request.user.has_perm(EXPORT):
+            raise PermissionDenied
+        answer: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # the view that it is mixed into has it
+        return answer
+
+    @property
+    def show_export_buttons(self) -> bool:
+        """Offer what would not be refused."""
+        return bool(super().show_export_buttons) and bool(self.request.user.has_perm(EXPORT))  # type: ignore[misc]  # as above

@@ -19,7 +19,8 @@ from oscar_triggers.models import Dispatch
 from ..permissions import RESOLVE_MESSAGE, VIEW_MESSAGES
 from .access import requires
 
-_VERBS: dict[str, Callable[..., Answer]] = {
+#: What staff can decide about one try, by its name in the address.
+VERBS: dict[str, Callable[..., Answer]] = {
     "arrived": lambda pk, now, by: resolving.mark_arrived(pk, now, by=by, rule=STAFF),
     "again": lambda pk, now, by: resolving.resend(pk, now, by=by),
     "again-late": lambda pk, now, by: resolving.resend(pk, now, by=by, late=True),
@@ -35,7 +36,7 @@ _DONE: dict[str, Any] = {
     ),
     "drop": pgettext_lazy("triggers", "It is left as it is, and is not sent."),
 }
-_REFUSED: dict[Answer, Any] = {
+REFUSED: dict[Answer, Any] = {
     Answer.NOT_OPEN: pgettext_lazy("triggers", "It was decided already, here or by the provider."),
     Answer.TOO_LATE: pgettext_lazy(
         "triggers", "Its last moment has passed. Press “Send it although it is late” to do so."
@@ -52,11 +53,11 @@ _REFUSED: dict[Answer, Any] = {
 def resolve(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     """Do what staff decided about one try, and say what became of it."""
     dispatch = get_object_or_404(Dispatch, pk=pk)
-    if verb not in _VERBS:
+    if verb not in VERBS:
         raise Http404
-    answer = _VERBS[verb](dispatch.pk, timezone.now(), request.user)
+    answer = VERBS[verb](dispatch.pk, timezone.now(), request.user)
     if answer is Answer.DONE:
         messages.success(request, _DONE[verb])
     else:
-        messages.error(request, _REFUSED[answer])
+        messages.error(request, REFUSED[answer])
     return redirect("triggers_messages:inspect", dispatch.message_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -18,11 +16,11 @@ from wagtail.log_actions import log
 from oscar_triggers.exceptions import ProblemsError
 from oscar_triggers.models import Flow, Owner
 
-from ..checking import FORM_FIELDS
 from ..forecast import forecast
 from ..models import FlowDraft
 from ..ownership import flows_in_files, take_over_flow, templates_in_files
 from ..permissions import TAKE_OVER_FLOW
+from ..unsaved import NotAForm, posted_draft
 from .access import requires
 
 CHANGE = "wagtail_triggers.change_flowdraft"
@@ -60,6 +58,7 @@ def files(request: HttpRequest) -> HttpResponse:
         "wagtail_triggers/files.html",
         {
             "page_title": pgettext("triggers", "Kept in files"),
+            "header_title": pgettext("triggers", "Kept in files"),
             "header_icon": "doc-full-inverse",
             "breadcrumbs_items": [
                 {"url": reverse("wagtailadmin_home"), "label": pgettext("triggers", "Home")},
@@ -81,18 +80,10 @@ def files(request: HttpRequest) -> HttpResponse:
 @requires(any_of=(ADD, CHANGE))
 def show_forecast(request: HttpRequest, pk: str = "") -> HttpResponse:
     """Say what publishing the form as it stands on the screen would do; saves nothing."""
-    draft = get_object_or_404(FlowDraft, pk=pk) if pk else FlowDraft()
-    form_class: Any = FlowDraft.get_edit_handler().get_form_class()
-    form = form_class(request.POST, instance=draft, for_user=request.user)
-    form.defer_required_fields()
     try:
-        form.is_valid()
-    except KeyError:
-        # Wagtail's stream fields expect their hidden inputs.
+        draft = posted_draft(request, pk)
+    except NotAForm:
         return HttpResponseBadRequest()
-    for name in FORM_FIELDS | {"people"}:
-        if name in form.cleaned_data:
-            setattr(draft, name, form.cleaned_data[name])
     return TemplateResponse(
         request,
         "wagtail_triggers/forecast.html",

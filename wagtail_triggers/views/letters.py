@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -27,7 +28,7 @@ from ..models import TemplateDraft
 from ..ownership import take_over_template
 from ..people import preview_values
 from ..permissions import SEND_TEST, TAKE_OVER_TEMPLATE, VIEW_MESSAGES, VIEW_PERSONAL_DATA
-from ..previews import SANDBOX_POLICY
+from ..previews import SANDBOX_POLICY, with_prices
 from ..publishing import letter_source
 from .access import requires
 
@@ -36,20 +37,34 @@ ADD = "wagtail_triggers.add_templatedraft"
 PUBLISH = "wagtail_triggers.publish_templatedraft"
 
 
+#: So many colleagues get a test at once.
+MOST_ADDRESSES = 10
+
+
 @require_POST
 @requires(SEND_TEST, any_of=(ADD, CHANGE))
 def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
     """Send the letter in the form, saved or not; to others than oneself only publishers may."""
     user: Any = request.user
-    to = user.email
-    if user.has_perm(PUBLISH):
-        to = request.POST.get("test_address", "").strip() or to
+    written = request.POST.get("test_address", "") if user.has_perm(PUBLISH) else ""
+    addresses = (
+        list(dict.fromkeys(re.split(r"[\s,;]+", written.strip()))) if written.strip() else []
+    )
+    addresses = addresses or [user.email]
     try:
-        validate_email(to)
+        for address in addresses:
+            validate_email(address)
     except ValidationError:
         return _answer(
             pgettext("triggers", "Write a whole e-mail address, as in me@shop.example."), 400
         )
+    if len(addresses) > MOST_ADDRESSES:
+        return _answer(
+            pgettext("triggers", "Write at most %(most)d addresses.") % {"most": MOST_ADDRESSES},
+            400,
+        )
+    if "blocks-count" not in request.POST:
+        return _answer(pgettext("triggers", "This is no whole form; reload the page."), 400)
     draft = get_object_or_404(TemplateDraft, pk=pk) if pk else TemplateDraft()
     form_class: Any = TemplateDraft.get_edit_handler().get_form_class()
     form = form_class(request.POST, instance=draft, for_user=user)
@@ -57,13 +72,49 @@ def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
     if not form.is_valid():
         return _answer(pgettext("triggers", "Some fields need to be corrected first."), 400)
     form.save(commit=False)
+    refused: list[str] = []
+    for one in [draft, *_translations(draft, request)]:
+        answer = _send(one, addresses, user)
+        if isinstance(answer, JsonResponse):
+            return answer
+        refused += answer
+    if refused:
+        return _answer(
+            pgettext("triggers", "The mail server did not take it: %(answer)s")
+            % {"answer": refused[0]},
+            502,
+        )
+    return _answer(
+        pgettext("triggers", "Sent to %(address)s. It stands in the log of messages, too.")
+        % {"address": ", ".join(addresses)}
+    )
+
+
+def _translations(draft: Any, request: HttpRequest) -> list[Any]:
+    """Return the letter's other languages as they were saved last, where they are wanted."""
+    if not request.POST.get("test_languages") or not draft.key:
+        return []
+    others = TemplateDraft.objects.filter(key=draft.key).exclude(language=draft.language)
+    found = [one.get_latest_revision_as_object() for one in others.order_by("language")]
+    for one in found:
+        one.preview_as = draft.preview_as
+    return found
+
+
+def _send(draft: Any, addresses: list[str], user: Any) -> JsonResponse | list[str]:
+    """Send one language; return what the mail server refused, or what to answer at once."""
     now = timezone.now()
     chosen = preview_values(
         draft.preview_as, draft.language, personal=user.has_perm(VIEW_PERSONAL_DATA), now=now
     )
     try:
+        source = letter_source(draft)
         receipts = trials.send_test(
-            letter_source(draft), [to], values=chosen.values, template_key=draft.key, now=now
+            source,
+            addresses,
+            values=with_prices(chosen.values, source),
+            template_key=draft.key,
+            now=now,
         )
     except TemplateError as error:
         return _answer(
@@ -73,17 +124,11 @@ def send_test(request: HttpRequest, pk: str = "") -> JsonResponse:
         )
     except (TriggersError, ValueError) as error:
         return _answer(str(error), 400)
-    refused = [receipt for receipt in receipts if receipt.outcome is not Outcome.SENT]
-    if refused:
-        return _answer(
-            pgettext("triggers", "The mail server did not take it: %(answer)s")
-            % {"answer": refused[0].detail or refused[0].outcome.value},
-            502,
-        )
-    return _answer(
-        pgettext("triggers", "Sent to %(address)s. It stands in the log of messages, too.")
-        % {"address": to}
-    )
+    return [
+        receipt.detail or receipt.outcome.value
+        for receipt in receipts
+        if receipt.outcome is not Outcome.SENT
+    ]
 
 
 def _answer(message: str, status: int = 200) -> JsonResponse:

@@ -4,12 +4,70 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import doubts, flows, letters, running
+from . import (
+    brands,
+    calendar,
+    contacts,
+    dashboard,
+    desk,
+    doubt_list,
+    doubts,
+    flows,
+    letters,
+    merge_tags,
+    one_off,
+    ready,
+    ready_letters,
+    reports,
+    running,
+    segments,
+    sending,
+    suppressions,
+    versions,
+    why,
+)
 
 app_name = "wagtail_triggers"
 
+#: What the flow editor asks of a form, saved or new.
+_DESK = {
+    "diagram": desk.diagram,
+    "checks": desk.checks,
+    "scenes": desk.scenes,
+    "play": desk.play,
+    "count": desk.count,
+    "publishing": desk.publishing,
+}
+
 urlpatterns = [
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
+    *(path(f"desk/{name}/", view, name=f"desk_{name}_new") for name, view in _DESK.items()),
+    *(path(f"desk/<str:pk>/{name}/", view, name=f"desk_{name}") for name, view in _DESK.items()),
+    path("letters/", desk.letters, name="letters"),
+    path("letters/<slug:key>/", desk.letter, name="letter"),
+    path("flows/<str:pk>/versions/<int:number>/", versions.version, name="flow_version"),
     path("files/", flows.files, name="files"),
+    path("ready/", ready.ready, name="ready"),
+    path("ready/<slug:name>/draft/", ready.make_draft, name="make_draft"),
+    path("ready/<slug:name>/switch-on/", ready.switch_on, name="switch_on"),
+    path("ready-letters/", ready_letters.ready_letters, name="ready_letters"),
+    path(
+        "ready-letters/<slug:name>/draft/",
+        ready_letters.make_letter_draft,
+        name="make_letter_draft",
+    ),
+    path("waiting/", reports.WaitingView.as_view(), name="waiting"),
+    path(
+        "waiting/results/",
+        reports.WaitingView.as_view(results_only=True),
+        name="waiting_results",
+    ),
+    path("answers/", reports.AnswersView.as_view(), name="answers"),
+    path(
+        "answers/results/",
+        reports.AnswersView.as_view(results_only=True),
+        name="answers_results",
+    ),
     path("flows/<slug:key>/pause/", running.pause, name="pause_flow"),
     path("flows/<slug:key>/resume/", running.resume, name="resume_flow"),
     path("flows/<slug:key>/rehearse/", running.rehearse, name="rehearse_flow"),
@@ -18,8 +76,30 @@ urlpatterns = [
     path("forecast/", flows.show_forecast, name="forecast_new"),
     path("forecast/<str:pk>/", flows.show_forecast, name="forecast"),
     path("templates/<slug:key>/take-over/", letters.take_over, name="take_over_template"),
+    path("looks/publish-again/", brands.publish_again, name="publish_again"),
+    path("merge-tags/", merge_tags.merge_tags, name="merge_tags"),
     path("test-letter/", letters.send_test, name="send_test_new"),
     path("test-letter/<str:pk>/", letters.send_test, name="send_test"),
     path("tries/<int:pk>/<slug:verb>/", doubts.resolve, name="resolve"),
+    path("why/", why.why, name="why"),
+    path("calendar/", calendar.show, name="calendar"),
+    path("segments/count/", segments.count, name="count_new_segment"),
+    path("segments/count/<int:pk>/", segments.count, name="count_segment"),
+    path("one-off-letters/<int:pk>/", one_off.page, name="one_off"),
+    path("one-off-letters/<int:pk>/confirm/", one_off.confirm, name="confirm_one_off"),
+    path("one-off-letters/<int:pk>/pause/", one_off.pause, name="pause_one_off"),
+    path("one-off-letters/<int:pk>/resume/", one_off.resume, name="resume_one_off"),
+    path("one-off-letters/<int:pk>/cancel/", one_off.cancel, name="cancel_one_off"),
+    path("one-off-letters/<int:pk>/test/", one_off.test, name="test_one_off"),
+    path("contacts/<int:pk>/<slug:verb>/<int:target>/", contacts.act, name="act"),
+    path("sending/", sending.sending, name="sending"),
+    path("sending/stop/", sending.stop, name="stop_sending"),
+    path("sending/resume/", sending.resume, name="resume_sending"),
+    path("sending/release/<slug:key>/", sending.release, name="release_flow"),
+    path("doubts/", doubt_list.doubts, name="doubts"),
+    path("doubts/resolve/", doubt_list.resolve_many, name="resolve_many"),
+    path("blocked/", suppressions.suppressions, name="suppressions"),
+    path("blocked/add/", suppressions.block, name="block_address"),
+    path("blocked/<int:pk>/lift/", suppressions.lift, name="lift_block"),
     path("messages/<int:pk>/html/", letters.message_html, name="message_html"),
 ]

@@ -15,11 +15,10 @@ from wagtail.admin.panels import (
     FieldPanel,
     MultiFieldPanel,
     ObjectList,
-    PublishingPanel,
     TabbedInterface,
     TitleFieldPanel,
 )
-from wagtail.admin.ui.tables import Column, NumberColumn, StatusTagColumn, UpdatedAtColumn
+from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
 from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.snippets.views.snippets import (
     CopyView,
@@ -30,14 +29,24 @@ from wagtail.snippets.views.snippets import (
 )
 
 from oscar_triggers import events
-from oscar_triggers.models import Flow, FlowState, Owner
+from oscar_triggers.models import Flow, FlowState
 
+from ..desk_panels import MatchingPanel, VersionsPanel
+from ..forms.dates import hour_input, publishing_panel
+from ..gallery import starts
+from ..leaving import FlowUnpublishView
 from ..models import FlowDraft
+from ..paging import CountingPaginator
 from ..panels import FlowNowPanel
 from ..permissions import PAUSE_FLOW
+from ..side_panels import WithFlowPanels
 from ..states import CHANGED, DRAFT, LABELS, flow_runs, flow_state_label, with_engine_state
+from ..views.access import ExportsForSome
+from ..views.ready import DRAFTING
 from .closed import ClosedChooserViewSet, ClosedConfirmView
-from .refusals import ApprovesOrSaysWhy, PublishesOrSaysWhy
+from .flow_figures import FIGURE_COLUMNS, FlowFiguresMixin, HealthFilter, exported_flow
+from .history import DraftHistoryView
+from .refusals import ApprovesKnowingly, AsksBeforeApproving, PublishesOrSaysWhy
 
 
 def trigger_label(draft: FlowDraft) -> str:
@@ -54,7 +63,7 @@ def trigger_choices() -> list[tuple[str, Any]]:
     return [
         (kind, capfirst(event.label or kind))
         for kind, event in events.registry.items()
-        if event.can_trigger
+        if event.can_trigger and event.is_offered
     ]
 
 
@@ -73,6 +82,7 @@ class FlowFilterSet(WagtailFilterSet):
         method="with_trigger",
         empty_label=pgettext_lazy("triggers", "All"),
     )
+    health = HealthFilter()
 
     class Meta:
         model = FlowDraft
@@ -129,11 +139,12 @@ def running_buttons(draft: Any, user: Any) -> list[Any]:
     ]
 
 
-class FlowIndexView(IndexView):
-    """The list of flows, with the engine's state and counts in the same query."""
+class FlowIndexView(ExportsForSome, FlowFiguresMixin, IndexView):
+    """The list of flows, with the engine's state in the same query."""
 
     #: Wagtail's own puts the model's name into a sentence, which not every language can.
     add_item_label = pgettext_lazy("triggers", "Add a flow")
+    paginator_class = CountingPaginator
 
     def get_base_queryset(self) -> QuerySet[Any]:
         """Annotate the drafts and leave the large columns in the database."""
@@ -142,9 +153,16 @@ class FlowIndexView(IndexView):
 
     @cached_property
     def header_buttons(self) -> list[Any]:
-        """Lead to the flows that are kept in files, when there are any."""
+        """Lead to the flows that ship, and to those kept in files when there are any."""
         buttons = list(super().header_buttons)
-        if Flow.objects.filter(owner=Owner.FILE).exists():
+        buttons.append(
+            HeaderButton(
+                label=pgettext("triggers", "Ready flows"),
+                url=reverse("wagtail_triggers:ready"),
+                icon_name="triggers-flow",
+            )
+        )
+        if any(one.standing.is_in_file for one in self.known.by_key.values()):
             buttons.append(
                 HeaderButton(
                     label=pgettext("triggers", "Kept in files"),
@@ -154,13 +172,28 @@ class FlowIndexView(IndexView):
             )
         return buttons
 
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Offer the flows that ship, for those who may make one of them theirs."""
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        return {
+            **context,
+            # Called by the templates that show it: results alone do not.
+            "starts": starts,
+            "may_draft": self.request.user.has_perms(DRAFTING),
+        }
+
+    def to_row_dict(self, item: Any) -> dict[str, Any]:
+        """Return one row of the export."""
+        place = {"state": str(flow_state_label(item)), "trigger": trigger_label(item)}
+        return exported_flow(item, self.known, **place)
+
     def get_list_more_buttons(self, instance: Any) -> list[Any]:
         """Add what lets a flow run to what Wagtail offers."""
         buttons: list[Any] = super().get_list_more_buttons(instance)
         return [*buttons, *running_buttons(instance, self.request.user)]
 
 
-class FlowEditView(PublishesOrSaysWhy, EditView):
+class FlowEditView(WithFlowPanels, AsksBeforeApproving, PublishesOrSaysWhy, EditView):
     """The editor of one flow."""
 
     @cached_property
@@ -170,11 +203,11 @@ class FlowEditView(PublishesOrSaysWhy, EditView):
         return [*buttons, *running_buttons(self.object, self.request.user)]
 
 
-class FlowCreateView(PublishesOrSaysWhy, CreateView):
+class FlowCreateView(WithFlowPanels, PublishesOrSaysWhy, CreateView):
     """The editor of a new one."""
 
 
-class FlowCopyView(PublishesOrSaysWhy, CopyView):
+class FlowCopyView(WithFlowPanels, PublishesOrSaysWhy, CopyView):
     """A copy begins without a key, which no two flows share."""
 
     def get_initial_form_instance(self) -> Any:
@@ -198,10 +231,15 @@ class FlowViewSet(SnippetViewSet):
     add_view_class = FlowCreateView
     edit_view_class = FlowEditView
     copy_view_class = FlowCopyView
+    unpublish_view_class = FlowUnpublishView
     filterset_class = FlowFilterSet
     chooser_viewset_class = ClosedChooserViewSet
     confirm_workflow_cancellation_view_class = ClosedConfirmView
-    workflow_action_view_class = ApprovesOrSaysWhy
+    workflow_action_view_class = ApprovesKnowingly
+    create_template_name = "wagtail_triggers/drafts/create.html"
+    edit_template_name = "wagtail_triggers/drafts/edit.html"
+    history_view_class = DraftHistoryView
+    index_template_name = "wagtail_triggers/flows.html"
     index_results_template_name = "wagtail_triggers/flows_results.html"
     #: ORM search: a search backend refuses to sort by counts, and misses rows made in bulk.
     search_backend_name = None
@@ -218,15 +256,7 @@ class FlowViewSet(SnippetViewSet):
             sort_key="engine_state",
         ),
         Column("trigger", label=pgettext_lazy("triggers", "Starts when"), accessor=trigger_label),
-        NumberColumn(
-            "waiting_count",
-            label=pgettext_lazy("triggers", "On their way"),
-            sort_key="waiting_count",
-        ),
-        NumberColumn("sent_count", label=pgettext_lazy("triggers", "Sent"), sort_key="sent_count"),
-        NumberColumn(
-            "exited_count", label=pgettext_lazy("triggers", "Ended"), sort_key="exited_count"
-        ),
+        *FIGURE_COLUMNS,
         UpdatedAtColumn(label=pgettext_lazy("triggers", "Changed")),
     ]
 
@@ -240,6 +270,7 @@ class FlowViewSet(SnippetViewSet):
                     FieldPanel("trigger"),
                     FieldPanel("include_waiting"),
                     FieldPanel("entry"),
+                    MatchingPanel(heading=pgettext_lazy("triggers", "Who that is now")),
                     MultiFieldPanel(
                         [
                             FieldPanel("reentry"),
@@ -260,6 +291,7 @@ class FlowViewSet(SnippetViewSet):
                         [
                             FieldPanel("stream"),
                             FieldPanel("topic"),
+                            FieldPanel("sender"),
                             FieldPanel("max_lateness"),
                             FieldPanel("on_doubt"),
                             FieldPanel("bundle"),
@@ -268,8 +300,8 @@ class FlowViewSet(SnippetViewSet):
                     ),
                     MultiFieldPanel(
                         [
-                            FieldPanel("window_from"),
-                            FieldPanel("window_until"),
+                            FieldPanel("window_from", widget=hour_input()),
+                            FieldPanel("window_until", widget=hour_input()),
                             FieldPanel("window_days"),
                             FieldPanel("when_limited"),
                             FieldPanel("priority"),
@@ -285,9 +317,10 @@ class FlowViewSet(SnippetViewSet):
                         [FieldPanel("people"), FieldPanel("rehearse")],
                         heading=pgettext_lazy("triggers", "Publishing"),
                     ),
-                    PublishingPanel(),
+                    publishing_panel(),
                 ],
                 heading=pgettext_lazy("triggers", "Goals and limits"),
             ),
+            ObjectList([VersionsPanel()], heading=pgettext_lazy("triggers", "Versions")),
         ]
     )

@@ -7,13 +7,14 @@ from typing import Any
 import django_filters
 from django import forms
 from django.contrib.admin.utils import unquote
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
-from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
 from wagtail.admin.views.generic import IndexView, InspectView
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -26,22 +27,31 @@ from oscar_triggers.models import (
     Enrollment,
     Flow,
     Message,
+    MessageItem,
     MessageState,
     Template,
 )
 
 from ..conversation import address_of, enrollment_lines, letter_parts, step_names_of
+from ..forms.dates import DateRange
 from ..permissions import RESOLVE_MESSAGE, VIEW_PERSONAL_DATA
 from ..returns import what_came_back
 from ..stories import story_of
+from ..views.access import ExportsForSome
 from ..wording import (
     about_in_words,
+    about_types,
     compared_answers,
     compared_rows,
     reason_in_words,
     rule_in_words,
     verdict_in_words,
 )
+from ..words import REASONS
+from .large import LargeListMixin, harmless
+
+#: So many messages about one thing are found by its number.
+_MOST_ABOUT = 500
 
 
 def what_label(message: Message) -> str:
@@ -74,6 +84,8 @@ class MessageFilterSet(WagtailFilterSet):
         label=pgettext_lazy("triggers", "State"),
         choices=MessageState.choices,
         widget=forms.CheckboxSelectMultiple,
+        # Every row is there once; to make sure of that, all would be read.
+        distinct=False,
     )
     flow = django_filters.ChoiceFilter(
         label=pgettext_lazy("triggers", "Flow"),
@@ -85,13 +97,33 @@ class MessageFilterSet(WagtailFilterSet):
         field_name="template_id",
         empty_label=pgettext_lazy("triggers", "All"),
     )
+    channel = django_filters.ChoiceFilter(
+        label=pgettext_lazy("triggers", "Channel"),
+        choices=lambda: [(kind, channel_label(kind)) for kind in channels.registry],
+        method="with_channel",
+        empty_label=pgettext_lazy("triggers", "All"),
+    )
+    reason = django_filters.ChoiceFilter(
+        label=pgettext_lazy("triggers", "Why"),
+        choices=lambda: sorted(
+            ((code, str(capfirst(words))) for code, words in REASONS.items()),
+            key=lambda choice: choice[1].lower(),
+        ),
+        empty_label=pgettext_lazy("triggers", "All"),
+    )
     planned_at = django_filters.DateFromToRangeFilter(
-        label=pgettext_lazy("triggers", "Date"), widget=DateRangePickerWidget
+        label=pgettext_lazy("triggers", "Date"), widget=DateRange
     )
 
     class Meta:
         model = Message
         fields: list[str] = []
+
+    def with_channel(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep the messages that were tried by a channel."""
+        return queryset.filter(
+            Exists(Dispatch.objects.filter(message=OuterRef("pk"), channel=value))
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +140,14 @@ def _choices() -> dict[str, list[tuple[int, str]]]:
     for kind, pk, name in sorted(rows, key=lambda row: row[2].lower()):
         found[kind].append((pk, name))
     return found
+
+
+def _about(number: str) -> list[int]:
+    """Return the newest messages about things with this number."""
+    items = MessageItem.objects.filter(
+        enrollment__about_type__in=about_types(), enrollment__about_id=number
+    )
+    return list(items.order_by("-message_id").values_list("message_id", flat=True)[:_MOST_ABOUT])
 
 
 class ContactColumn(Column):
@@ -131,14 +171,64 @@ def contact_label(message: Message, *, personal: bool) -> str:
     return pgettext("triggers", "Contact %(number)s") % {"number": message.contact_id}
 
 
-class MessageIndexView(IndexView):
+class MessageIndexView(ExportsForSome, LargeListMixin, IndexView):
     """The log."""
+
+    list_export = ["what", "state", "flow", "to", "about", "planned", "settled", "clicked", "why"]
+    export_filename = "messages"
+    export_headings = {
+        "what": pgettext_lazy("triggers", "Message"),
+        "state": pgettext_lazy("triggers", "State"),
+        "flow": pgettext_lazy("triggers", "Flow"),
+        "to": pgettext_lazy("triggers", "To"),
+        "about": pgettext_lazy("triggers", "About"),
+        "planned": pgettext_lazy("triggers", "Planned"),
+        "settled": pgettext_lazy("triggers", "Settled"),
+        "clicked": pgettext_lazy("triggers", "Clicked"),
+        "why": pgettext_lazy("triggers", "Why"),
+    }
+
+    @cached_property
+    def is_personal(self) -> bool:
+        """Say whether the reader may see whom the shop wrote to."""
+        return bool(self.request.user.has_perm(VIEW_PERSONAL_DATA))
+
+    def search_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Find by number, and by the names of flows and templates: each has an index."""
+        query = str(self.search_query or "").strip()
+        if not query:
+            return queryset
+        return queryset.filter(
+            Q(public_id=query)
+            | Q(pk__in=_about(query))
+            | Q(flow_id__in=self._called("flow", query))
+            | Q(template_id__in=self._called("template", query))
+        )
+
+    def _called(self, name: str, query: str) -> list[int]:
+        """Return the flows or templates that are called so, of those to choose from."""
+        choices = self.filters.filters[name].extra["choices"]
+        return [pk for pk, label in choices if query.lower() in label.lower()]
+
+    def to_row_dict(self, item: Any) -> dict[str, Any]:
+        """Return one row of the export; addresses only for those who may see them."""
+        return {
+            "what": harmless(what_label(item)),
+            "state": str(item.get_state_display()),
+            "flow": harmless(flow_label(item)),
+            "to": harmless(contact_label(item, personal=self.is_personal)),
+            "about": harmless(about_in_words(item.about_type, item.about_id)),
+            "planned": item.planned_at,
+            "settled": item.settled_at,
+            "clicked": item.clicked_at,
+            "why": why_label(item),
+        }
 
     def get_base_queryset(self) -> QuerySet[Any]:
         """Fetch what the columns show, without what was said."""
         messages: QuerySet[Any] = super().get_base_queryset()
         messages = messages.select_related("template", "flow").defer("payload", "options")
-        if self.request.user.has_perm(VIEW_PERSONAL_DATA):
+        if self.is_personal:
             tried = Dispatch.objects.filter(message=OuterRef("pk"), point__isnull=False)
             messages = messages.annotate(
                 address=Subquery(tried.order_by("hop").values("point__value")[:1])
@@ -246,7 +336,7 @@ class MessageViewSet(ModelViewSet):
     inspect_template_name = "wagtail_triggers/message.html"
     index_results_template_name = "wagtail_triggers/messages_results.html"
     filterset_class = MessageFilterSet
-    search_fields = ["public_id", "template__name", "flow__name", "about_id", "reason"]
+    search_fields = ["public_id", "about_id", "flow__name", "template__name"]
     list_per_page = 50
     ordering = ["-planned_at", "-pk"]
     list_display = [
@@ -261,14 +351,11 @@ class MessageViewSet(ModelViewSet):
             label=pgettext_lazy("triggers", "State"),
             accessor="get_state_display",
             primary=lambda message: message.state == MessageState.SENT,
-            sort_key="state",
         ),
-        Column(
-            "flow", label=pgettext_lazy("triggers", "Flow"), accessor=flow_label, sort_key="flow"
-        ),
+        Column("flow", label=pgettext_lazy("triggers", "Flow"), accessor=flow_label),
         ContactColumn("contact", label=pgettext_lazy("triggers", "To"), accessor="contact_id"),
         DateColumn("planned_at", label=pgettext_lazy("triggers", "Planned"), sort_key="planned_at"),
-        DateColumn("settled_at", label=pgettext_lazy("triggers", "Settled"), sort_key="settled_at"),
+        DateColumn("settled_at", label=pgettext_lazy("triggers", "Settled")),
         Column("reason", label=pgettext_lazy("triggers", "Why"), accessor=why_label),
     ]
 

@@ -6,18 +6,19 @@ from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
     FieldPanel,
     FieldRowPanel,
     ObjectList,
-    PublishingPanel,
     TabbedInterface,
     TitleFieldPanel,
 )
 from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
+from wagtail.admin.widgets.button import HeaderButton
 from wagtail.snippets.views.snippets import (
     CopyView,
     CreateView,
@@ -26,13 +27,16 @@ from wagtail.snippets.views.snippets import (
     SnippetViewSet,
 )
 
+from ..forms.dates import publishing_panel
 from ..models import TemplateDraft
-from ..panels import MergeTagPanel, TestLetterPanel
+from ..panels import LetterChecksPanel, MergeTagPanel, SourcePanel, TestLetterPanel
+from ..permissions import WRITE_MJML
 from ..publishing import language_choices
 from ..states import template_state_label
 from ..usage import running_template_uses
 from .closed import ClosedChooserViewSet, ClosedConfirmView
-from .refusals import ApprovesOrSaysWhy, PublishesOrSaysWhy
+from .history import DraftHistoryView
+from .refusals import ApprovesOrSaysWhy, PublishesWithRemark
 
 
 def language_label(draft: TemplateDraft) -> Any:
@@ -89,10 +93,24 @@ class TemplateIndexView(IndexView):
     def _uses(self) -> dict[str, list[str]]:
         return running_template_uses()
 
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        """Lead those who may add letters to the ones that ship."""
+        buttons = list(super().header_buttons)
+        if self.permission_policy.user_has_permission(self.request.user, "add"):
+            buttons.append(
+                HeaderButton(
+                    label=pgettext("triggers", "Start from a ready letter"),
+                    url=reverse("wagtail_triggers:ready_letters"),
+                    icon_name="mail",
+                )
+            )
+        return buttons
+
     def get_base_queryset(self) -> QuerySet[Any]:
         """Leave the letters themselves in the database."""
         drafts: QuerySet[Any] = super().get_base_queryset()
-        return drafts.defer("body", "text")
+        return drafts.defer("blocks", "body", "text")
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tell each row which flows use it."""
@@ -102,15 +120,15 @@ class TemplateIndexView(IndexView):
         return context
 
 
-class TemplateEditView(PublishesOrSaysWhy, EditView):
+class TemplateEditView(PublishesWithRemark, EditView):
     """The editor of one template."""
 
 
-class TemplateCreateView(PublishesOrSaysWhy, CreateView):
+class TemplateCreateView(PublishesWithRemark, CreateView):
     """The editor of a new one."""
 
 
-class TemplateCopyView(PublishesOrSaysWhy, CopyView):
+class TemplateCopyView(PublishesWithRemark, CopyView):
     """A copy keeps the key and asks for another language: that is how a translation begins."""
 
     def get_initial_form_instance(self) -> Any:
@@ -138,6 +156,9 @@ class TemplateViewSet(SnippetViewSet):
     chooser_viewset_class = ClosedChooserViewSet
     confirm_workflow_cancellation_view_class = ClosedConfirmView
     workflow_action_view_class = ApprovesOrSaysWhy
+    create_template_name = "wagtail_triggers/drafts/create.html"
+    edit_template_name = "wagtail_triggers/drafts/edit.html"
+    history_view_class = DraftHistoryView
     index_results_template_name = "wagtail_triggers/templates_results.html"
     search_backend_name = None
     search_fields = ["name", "key", "subject"]
@@ -176,17 +197,24 @@ class TemplateViewSet(SnippetViewSet):
                     ),
                     FieldPanel("subject"),
                     FieldPanel("preheader"),
-                    MergeTagPanel(heading=pgettext_lazy("triggers", "Personal data")),
-                    FieldPanel("body"),
-                    FieldPanel("text"),
+                    FieldPanel("blocks"),
+                    SourcePanel(
+                        [
+                            MergeTagPanel(heading=pgettext_lazy("triggers", "Personal data")),
+                            FieldPanel("body", permission=WRITE_MJML),
+                            FieldPanel("text"),
+                        ],
+                        heading=pgettext_lazy("triggers", "For developers"),
+                    ),
                 ],
                 heading=pgettext_lazy("triggers", "Letter"),
             ),
             ObjectList(
                 [
+                    LetterChecksPanel(heading=pgettext_lazy("triggers", "Worth a look")),
                     FieldPanel("preview_as"),
                     TestLetterPanel(heading=pgettext_lazy("triggers", "Test letter")),
-                    PublishingPanel(),
+                    publishing_panel(),
                 ],
                 heading=pgettext_lazy("triggers", "Preview and test"),
             ),

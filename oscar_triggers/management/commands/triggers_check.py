@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     help = (
         "Check flows without running them: FILE or folder (letters first, as triggers_publish), "
-        "KEY of a published flow, --live for all of them, or the word 'presets'."
+        "KEY of a published flow, --live for all of them, preset:NAME, or 'presets' for all that ship."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -93,7 +93,11 @@ class Command(BaseCommand):
 
 def _is_key(name: str) -> bool:
     """Say whether a target means a published flow: it looks like a key and is no file."""
-    return name != "presets" and bool(definitions.KEY.match(name)) and not Path(name).exists()
+    return (
+        name != flow_files.EVERY_PRESET
+        and bool(definitions.KEY.match(name))
+        and not Path(name).exists()
+    )
 
 
 def _check(path: Path) -> list[Finding]:

@@ -22,12 +22,12 @@ class Command(BaseCommand):
 
     help = (
         "Publish letters (NAME.LANGUAGE.mjml) and flows (NAME.yaml) from files or folders. "
-        "The word 'presets' stands for everything that ships."
+        "preset:NAME stands for a flow that ships, with its letters."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take files, a take-over flag, a dry run, and what becomes of people on their way."""
-        parser.add_argument("files", nargs="+", metavar="FILE")
+        parser.add_argument("files", nargs="+", metavar="FILE|preset:NAME")
         parser.add_argument(
             "--take-over",
             action="store_true",
@@ -51,6 +51,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Publish."""
+        if flow_files.EVERY_PRESET in options["files"]:
+            raise CommandError(
+                "Not everything that ships is for every shop. Name what you want:\n"
+                + flow_files.list_of_presets()
+            )
         paths = flow_files.paths_of(options["files"])
         now = timezone.now()
         letters = [path for path in paths if path.suffix in flow_files.LETTERS]

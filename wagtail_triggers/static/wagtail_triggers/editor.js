@@ -64,11 +64,12 @@
   class TestController extends Controller {
     static values = { url: String, failed: String };
 
-    static targets = ['address', 'button', 'answer'];
+    static targets = ['address', 'button', 'answer', 'languages'];
 
     async send() {
       const data = new FormData(this.element.closest('form'));
       data.set('test_address', this.addressTarget.value);
+      if (this.languagesTarget.checked) data.set('test_languages', 'all');
       this.buttonTarget.disabled = true;
       this.answerTarget.textContent = '…';
       try {

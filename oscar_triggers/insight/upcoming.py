@@ -1,0 +1,99 @@
+"""What comes next: who waits in which flow, and what is due within a day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, Q
+
+from ..models import (
+    RUNNING,
+    Dispatch,
+    DispatchState,
+    Enrollment,
+    EnrollmentState,
+    FlowState,
+)
+
+#: How far ahead is looked.
+AHEAD = timedelta(hours=24)
+
+_OPEN = (
+    DispatchState.PLANNED,
+    DispatchState.RETRY,
+    DispatchState.LEASED,
+    DispatchState.SENDING,
+)
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """Who and what waits in one flow."""
+
+    #: On their way, and held because the engine cannot go on.
+    people: int = 0
+    held: int = 0
+    #: Whose next step comes within a day; more may be decided then than can be told now.
+    people_due: int = 0
+    #: Written or to be written, and not yet handed over.
+    messages: int = 0
+    messages_due: int = 0
+    #: When the first of what is due comes.
+    first_due_at: datetime | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Say whether anything comes within a day."""
+        return bool(self.people_due or self.messages_due)
+
+    def note_due(self, moment: datetime | None) -> None:
+        """Keep the earliest moment."""
+        if moment is not None:
+            self.first_due_at = min(moment, self.first_due_at or moment)
+
+
+def waiting(now: datetime, *, flow_id: int | None = None) -> dict[int, Waiting]:
+    """Return who and what waits, by flow; two queries, which read only what waits.
+
+    Nothing of a flow that stands still is due; what a rehearsal wrote waits for nothing.
+    """
+    found: dict[int, Waiting] = defaultdict(Waiting)
+    soon = Q(due_at__lte=now + AHEAD)
+    # Named one by one: the index of those on their way is asked, not the whole table.
+    people = Enrollment.objects.filter(state__in=(EnrollmentState.ACTIVE, EnrollmentState.HELD))
+    messages = Dispatch.objects.filter(state__in=_OPEN, message__is_shadow=False).exclude(
+        message__flow=None
+    )
+    if flow_id is not None:
+        people, messages = people.filter(flow_id=flow_id), messages.filter(message__flow_id=flow_id)
+    is_active = Q(state=EnrollmentState.ACTIVE)
+    moves = is_active & Q(flow__state__in=RUNNING) & soon
+    for of_flow, active, held, due, first in (
+        people.order_by()
+        .values_list("flow_id")
+        .annotate(
+            active=Count("pk", filter=is_active),
+            held=Count("pk", filter=~is_active),
+            due=Count("pk", filter=moves),
+            first=Min("due_at", filter=moves),
+        )
+    ):
+        one = found[of_flow]
+        one.people, one.held, one.people_due = active, held, due
+        one.note_due(first)
+    leaves = Q(message__flow__state=FlowState.LIVE) & soon
+    for of_flow, count, due, first in (
+        messages.order_by()
+        .values_list("message__flow_id")
+        .annotate(
+            count=Count("pk"),
+            due=Count("pk", filter=leaves),
+            first=Min("due_at", filter=leaves),
+        )
+    ):
+        one = found[of_flow]
+        one.messages, one.messages_due = count, due
+        one.note_due(first)
+    return dict(found)

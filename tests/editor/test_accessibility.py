@@ -1,0 +1,111 @@
+"""Every page of ours in a browser: axe-core finds nothing, and a strict policy forbids nothing.
+
+`vendor/axe.min.js` is axe-core (MPL-2.0, see the licence beside it), as npm has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from oscar_triggers.content import rendering
+from tests.content.test_presets import LETTERS, compiled, given_to, language_of
+from tests.editor.pages import PAGES, make_things
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+_AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+#: What of Wagtail's own frame breaks a rule: its two search forms, in
+#: the side bar and above a list, have the same role and neither has a name (landmark-unique).
+WAGTAILS_OWN = ("form[role=search][action$='/pages/search/']",)
+#: What a whole page owes and a letter does not: it is read inside the mail program's page, which
+#: has the landmarks, and says by itself that it is an article (role="article").
+OF_WHOLE_PAGES = ("landmark-one-main", "region")
+_WATCH = """
+window.refusedByPolicy = [];
+document.addEventListener('securitypolicyviolation', (event) =>
+  window.refusedByPolicy.push(
+    `${event.effectiveDirective}: ${event.blockedURI} ${event.sourceFile || ''}:${event.lineNumber} ${event.sample}`));
+"""
+
+
+@pytest.fixture
+def desk(browser: Any, live_server: Any, root_page: Any) -> Any:
+    """Return a browser in which a superuser is signed in, with the watch on the policy."""
+    boss = get_user_model().objects.create_superuser(
+        username="boss", email="boss@shop.example", password="tea-and-biscuits"
+    )
+    client = Client()
+    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    context = browser.new_context(base_url=live_server.url)
+    cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    context.add_cookies(
+        [{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+    )
+    context.add_init_script(_WATCH)
+    yield context
+    context.close()
+
+
+@pytest.mark.timeout(900)
+def test_every_page_is_usable_by_everybody_under_a_strict_policy(desk: Any) -> None:
+    things = make_things()
+    page = desk.new_page()
+    # The editor of a flow is a large page, and the machine may be busy.
+    page.set_default_timeout(120_000)
+    said: list[str] = []
+    page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    wrong: list[str] = []
+    for name, address in PAGES.items():
+        said.clear()
+        answer = page.goto(address(things))
+        page.wait_for_load_state("networkidle")
+        assert answer.status == 200, name
+        assert "script-src 'self'" in answer.headers["content-security-policy"], name
+        refused = page.evaluate("window.refusedByPolicy")
+        wrong += [f"{name}: console: {one}" for one in dict.fromkeys(said)]
+        wrong += [f"{name}: policy: {one}" for one in dict.fromkeys(refused)]
+        wrong += [f"{name}: axe: {one}" for one in broken_rules(page)]
+    assert not wrong, "\n".join(wrong)
+
+
+def broken_rules(page: Any, without: tuple[str, ...] = ()) -> list[str]:
+    """Return what axe-core finds on a page, with the first places of each, some rules left out."""
+    # Evaluated by the driver and not by a script element: the policy would forbid that.
+    page.evaluate(_AXE)
+    found = page.evaluate(
+        "async ([off, rules]) => (await axe.run({exclude: off.map((place) => [place])},"
+        " {resultTypes: ['violations'], iframes: false,"
+        " rules: Object.fromEntries(rules.map((rule) => [rule, {enabled: false}]))})).violations"
+        ".map((one) => [one.id, one.help, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))])",
+        [list(WAGTAILS_OWN), list(without)],
+    )
+    return [f"{rule} ({text}): {places}" for rule, text, places in found]
+
+
+def letters() -> Iterator[tuple[str, str]]:
+    """Yield each shipped letter, filled with sample values."""
+    for path in LETTERS:
+        yield path.stem, _filled(path)
+
+
+def _filled(path: Path) -> str:
+    language = language_of(path)
+    return rendering.fill(compiled(path), given_to(path), language=language, time_zone="").html
+
+
+@pytest.mark.timeout(600)
+def test_every_letter_that_ships_is_readable_by_everybody(browser: Any, db: None) -> None:
+    wrong = []
+    page = browser.new_page()
+    for name, html in letters():
+        page.set_content(html)
+        wrong += [f"{name}: {one}" for one in broken_rules(page, OF_WHOLE_PAGES)]
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,1 @@
+"""The parts of the dashboard, each as plain values for its template."""
