@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from playwright.sync_api import Browser, Page
 
+    from oscar_triggers.registry import Registry
     from tests.mail import SmtpSink
     from tests.shopping import Shopper
 
@@ -76,6 +77,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         services.demand("Redis", "start one, or set TEST_REDIS_URL")
     if item.get_closest_marker("browser") and services.browser_path() is None:
         services.demand("chromium", "install it with the system's package manager")
+
+
+@pytest.fixture(scope="session")
+def registries() -> list[Registry[Any]]:
+    """Return every place where apps register something, with what the installed apps put there."""
+    import gc
+
+    from oscar_triggers.registry import Registry
+
+    return [one for one in gc.get_objects() if type(one) is Registry]
+
+
+@pytest.fixture(autouse=True)
+def registries_stay_as_they_were(registries: list[Registry[Any]]) -> Iterator[None]:
+    """Fail the test that leaves something in a registry, and not a later one that stumbles on it."""
+    before = [dict(one.items()) for one in registries]
+    yield
+    after = [dict(one.items()) for one in registries]
+    for one, was, entries in zip(registries, before, after, strict=True):
+        one._entries.clear()
+        one._entries.update(was)
+        assert entries == was, f"this test changed what is registered as {one.noun}"
 
 
 @pytest.fixture
