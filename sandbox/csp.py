@@ -22,6 +22,11 @@ _STRICT = {
 }
 #: A previewed letter brings its styles and its pictures from wherever they are.
 _LETTER = {**_STRICT, "style-src": "'self' 'unsafe-inline'", "img-src": "* data:"}
+#: Wagtail's editor of rich text writes style elements while people write in it, new ones each time:
+#: https://github.com/springload/draftail. No hash fits them, and what a style can do is little.
+_WRITING = {**_STRICT, "style-src-elem": "'self' 'unsafe-inline'"}
+#: The pages on which somebody writes a letter of blocks.
+_WRITING_PAGES = ("wagtailsnippets_wagtail_triggers_templatedraft",)
 
 
 class ContentSecurityPolicy:
@@ -34,8 +39,16 @@ class ContentSecurityPolicy:
         """Answer, with the policy."""
         response = self.get_response(request)
         if is_ours(request) and _HEADER not in response.headers:
-            match = request.resolver_match
-            is_letter = match is not None and "preview" in (match.url_name or "")
-            policy = _LETTER if is_letter else _STRICT
+            policy = _policy_for(request)
             response[_HEADER] = "; ".join(f"{name} {value}" for name, value in policy.items())
         return response
+
+
+def _policy_for(request: HttpRequest) -> dict[str, str]:
+    match = request.resolver_match
+    if match is None:
+        return _STRICT
+    if "preview" in (match.url_name or ""):
+        return _LETTER
+    is_written = match.namespace in _WRITING_PAGES and match.url_name in {"add", "edit", "copy"}
+    return _WRITING if is_written else _STRICT

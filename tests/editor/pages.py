@@ -5,6 +5,7 @@ A new page is one line here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,8 @@ class Things:
 
     flow: FlowDraft
     template: TemplateDraft
+    #: A letter of blocks, with a text that is written with formats.
+    letter: TemplateDraft
     contact: Contact
     message: Message
     suppression: Suppression
@@ -47,6 +50,8 @@ def make_things() -> Things:
     """Make a flow, a letter, and a person with something of everything."""
     now = timezone.now()
     template = make_template()
+    blocks = [{"type": "text", "value": {"text": "<p>Dear <b>Mary</b></p>"}}]
+    letter = make_template("letter-2", body="", blocks=json.dumps(blocks), publish=False)
     flow = make_flow(publish=True)
     contact_id = contacts.resolve(
         Person(email="mary@example.com", first_name="Mary", last_name="Poole"), now=now
@@ -84,6 +89,7 @@ def make_things() -> Things:
     return Things(
         flow=flow,
         template=template,
+        letter=letter,
         contact=contact,
         message=message,
         suppression=suppression,
@@ -125,6 +131,7 @@ PAGES: dict[str, Callable[[Things], str]] = {
     "templates": _plain(f"{_TEMPLATES}:list"),
     "template, new": _plain(f"{_TEMPLATES}:add"),
     "template": _draft("edit", "template"),
+    "letter of blocks": _draft("edit", "letter"),
     "template, history": _draft("history", "template"),
     "ready flows": _plain("wagtail_triggers:ready"),
     "ready letters": _plain("wagtail_triggers:ready_letters"),

@@ -8,6 +8,7 @@ from typing import Any
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from wagtail import blocks
@@ -40,6 +41,14 @@ class MergeRichTextBlock(blocks.RichTextBlock):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("features", FEATURES)
         super().__init__(**kwargs)
+
+    @cached_property
+    def field(self) -> Any:
+        """Return the form field; its editor says its name to a screen reader."""
+        field = super().field
+        # Wagtail's label points to a hidden field, and not to where people write.
+        field.widget.options["ariaLabel"] = self.label
+        return field
 
     def clean(self, value: Any) -> Any:
         """Refuse to publish merge tags that are not known, and keep them in a draft."""
