@@ -27,8 +27,8 @@ from benchmarks.stage import (
     table,
 )
 
-LETTERS = int(os.environ.get("BENCHMARK_LETTERS", "200"))
-ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
+LETTERS = int(os.environ.get("BENCHMARK_LETTERS", "1000"))
+ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "3"))
 
 #: (group, workers): how many times as fast as the peer, and which share of the limit's pace, at
 #: least; the goal for the share at group 20 is 0.7.
