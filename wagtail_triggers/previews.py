@@ -18,6 +18,7 @@ from oscar_triggers.content.values import UnfitValue
 from oscar_triggers.exceptions import Problem, TemplateError
 from oscar_triggers.shop.products.chosen import prices_in
 
+from . import letter_checker
 from .inbox import inbox_of
 from .languages import in_staff_language
 from .letter_blocks.brands import Brand
@@ -98,7 +99,14 @@ def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
             "inbox": inbox_of(letter),
         },
     )
-    return _guarded(HttpResponse(_below_head(in_scheme(letter.html, dark=mode == DARK), head)))
+    shown = _below_head(in_scheme(letter.html, dark=mode == DARK), head)
+    if not letter_checker.is_asked(request):
+        return _guarded(HttpResponse(shown))
+    checked = HttpResponse(letter_checker.with_checker(request, shown))
+    checked["Content-Security-Policy"] = (
+        f"{LETTER_POLICY}; script-src {letter_checker.scripts(request)}"
+    )
+    return checked
 
 
 def fill_draft(draft: Any, chosen: PreviewValues, made: Composed | None = None) -> Letter:

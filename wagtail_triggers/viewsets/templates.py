@@ -28,6 +28,7 @@ from wagtail.snippets.views.snippets import (
 )
 
 from ..forms.dates import publishing_panel
+from ..letter_checker import WithLetterChecker
 from ..models import TemplateDraft
 from ..panels import LetterChecksPanel, MergeTagPanel, SourcePanel, TestLetterPanel
 from ..permissions import WRITE_MJML
@@ -120,15 +121,15 @@ class TemplateIndexView(IndexView):
         return context
 
 
-class TemplateEditView(PublishesWithRemark, EditView):
+class TemplateEditView(PublishesWithRemark, WithLetterChecker, EditView):
     """The editor of one template."""
 
 
-class TemplateCreateView(PublishesWithRemark, CreateView):
+class TemplateCreateView(PublishesWithRemark, WithLetterChecker, CreateView):
     """The editor of a new one."""
 
 
-class TemplateCopyView(PublishesWithRemark, CopyView):
+class TemplateCopyView(PublishesWithRemark, WithLetterChecker, CopyView):
     """A copy keeps the key and asks for another language: that is how a translation begins."""
 
     def get_initial_form_instance(self) -> Any:
