@@ -78,6 +78,8 @@ class CounterScreen(Channel):
 
     kind: ClassVar[str] = "counter_screen"
     label: ClassVar[Any] = _("Screen at the counter")
+    #: The screen has so many places.
+    longest: ClassVar[int] = 300
     shown: ClassVar[list[tuple[str, str]]] = []
 
     def normalise(self, value: str) -> str:
