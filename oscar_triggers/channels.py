@@ -13,7 +13,6 @@ from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
 
-
 #: What templates are made of: a letter with subject and HTML, or nothing but words.
 EMAIL_CONTENT, TEXT_CONTENT = "email", "text"
 

@@ -88,6 +88,23 @@ def make_template(key: str = "letter-1", *, publish: bool = True, **fields: Any)
     return TemplateDraft.objects.get(pk=draft.pk)
 
 
+def make_text(key: str = "text-1", *, publish: bool = True, **fields: Any) -> TemplateDraft:
+    """Save a text for the shop's screens, live where asked."""
+    words = 'Hello {{ contact.first_name|default:"there" }}: https://shop.example/tea/'
+    return make_template(
+        key,
+        publish=publish,
+        **{
+            "name": "Tea is ready",
+            "channel": "counter_screen",
+            "subject": "",
+            "body": "",
+            "text": words,
+            **fields,
+        },
+    )
+
+
 def make_flow(key: str = "left-basket", *, publish: bool = False, **fields: Any) -> FlowDraft:
     """Save a flow draft that waits a day and sends a letter, live where asked."""
     definition = FlowDefinition(

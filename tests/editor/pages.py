@@ -24,7 +24,7 @@ from oscar_triggers.models import (
     Suppression,
 )
 from oscar_triggers.snapshots import Person
-from tests.editor.conftest import make_flow, make_template
+from tests.editor.conftest import make_flow, make_template, make_text
 from tests.policy import rows
 from wagtail_triggers.models import FlowDraft, TemplateDraft
 
@@ -35,6 +35,7 @@ class Things:
 
     flow: FlowDraft
     template: TemplateDraft
+    text: TemplateDraft
     contact: Contact
     message: Message
     suppression: Suppression
@@ -84,6 +85,7 @@ def make_things() -> Things:
     return Things(
         flow=flow,
         template=template,
+        text=make_text(),
         contact=contact,
         message=message,
         suppression=suppression,
@@ -125,6 +127,8 @@ PAGES: dict[str, Callable[[Things], str]] = {
     "templates": _plain(f"{_TEMPLATES}:list"),
     "template, new": _plain(f"{_TEMPLATES}:add"),
     "template": _draft("edit", "template"),
+    "text, new": lambda things: f"{reverse(f'{_TEMPLATES}:add')}?channel=counter_screen",
+    "text": _draft("edit", "text"),
     "template, history": _draft("history", "template"),
     "ready flows": _plain("wagtail_triggers:ready"),
     "ready letters": _plain("wagtail_triggers:ready_letters"),

@@ -114,6 +114,7 @@ ACCESS: dict[str, set[str]] = {
         for name in ("choose", "choose_results", "chosen", "chosen_multiple")
     },
     "wagtail_triggers:merge_tags": WRITERS,
+    "wagtail_triggers:count_text": WRITERS,
     "wagtail_triggers:publish_again": PUBLISHERS,
     "triggers_messages:index": ALL,
     "triggers_messages:index_results": ALL,

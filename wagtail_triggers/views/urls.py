@@ -23,6 +23,7 @@ from . import (
     segments,
     sending,
     suppressions,
+    texts,
     versions,
     why,
 )
@@ -78,6 +79,7 @@ urlpatterns = [
     path("templates/<slug:key>/take-over/", letters.take_over, name="take_over_template"),
     path("looks/publish-again/", brands.publish_again, name="publish_again"),
     path("merge-tags/", merge_tags.merge_tags, name="merge_tags"),
+    path("texts/count/", texts.count, name="count_text"),
     path("test-letter/", letters.send_test, name="send_test_new"),
     path("test-letter/<str:pk>/", letters.send_test, name="send_test"),
     path("tries/<int:pk>/<slug:verb>/", doubts.resolve, name="resolve"),
