@@ -10,7 +10,8 @@ from django import forms
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
-from wagtail.admin.panels import MultiFieldPanel, Panel
+from django.utils.translation import pgettext
+from wagtail.admin.panels import MultiFieldPanel, ObjectList, Panel
 
 from oscar_triggers.content import tags
 
@@ -142,6 +143,18 @@ class SourcePanel(MultiFieldPanel):
             """Close it for letters made of blocks."""
             found = list(super().classes())
             return found if self.instance.body else [*found, "collapsed"]
+
+
+class ContentTab(ObjectList):
+    """What a template says, under the name of what it is: a letter or a text."""
+
+    class BoundPanel(ObjectList.BoundPanel):
+        """The tab of one draft."""
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            if is_text(self.instance):
+                self.heading = pgettext("triggers", "Text")
 
 
 class WordsPanel(MultiFieldPanel):

@@ -189,9 +189,7 @@ def test_a_send_step_refuses_a_letter_on_a_screen(publisher_client: Client) -> N
     steps = flow.steps.stream_block.get_prep_value(flow.steps)
     steps[1]["value"]["channel"] = "counter_screen"
     edit = reverse("wagtailsnippets_wagtail_triggers_flowdraft:edit", args=[flow.pk])
-    response = publisher_client.post(
-        edit, {**flow_form(flow, steps=steps), "action-publish": "1"}
-    )
+    response = publisher_client.post(edit, {**flow_form(flow, steps=steps), "action-publish": "1"})
     assert response.status_code == 200
     assert "is an e-mail letter" in response.content.decode()
 

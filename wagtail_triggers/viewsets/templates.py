@@ -30,10 +30,18 @@ from wagtail.snippets.views.snippets import (
 )
 
 from oscar_triggers.channels import name_of
+from oscar_triggers.policy.points import EMAIL
 
 from ..forms.dates import publishing_panel
 from ..models import TemplateDraft
-from ..panels import LetterChecksPanel, MergeTagPanel, SourcePanel, TestLetterPanel, WordsPanel
+from ..panels import (
+    ContentTab,
+    LetterChecksPanel,
+    MergeTagPanel,
+    SourcePanel,
+    TestLetterPanel,
+    WordsPanel,
+)
 from ..permissions import WRITE_MJML
 from ..publishing import language_choices
 from ..states import template_state_label
@@ -60,9 +68,8 @@ def first_words(draft: TemplateDraft) -> str:
 
 
 def channel_choices() -> list[tuple[str, Any]]:
-    """Return the channels for which templates are written."""
-    used = TemplateDraft.objects.order_by("channel").values_list("channel", flat=True).distinct()
-    return [(kind, name_of(kind)) for kind in used]
+    """Return the channels for which templates can be written."""
+    return [(EMAIL, name_of(EMAIL)), *text_channels()]
 
 
 class TemplateFilterSet(WagtailFilterSet):
@@ -243,16 +250,16 @@ class TemplateViewSet(SnippetViewSet):
 
     edit_handler = TabbedInterface(
         [
-            ObjectList(
+            ContentTab(
                 [
                     TitleFieldPanel("name", targets=["key"], required_on_save=True),
                     FieldRowPanel(
                         [
                             FieldPanel("key", required_on_save=True),
                             FieldPanel("language", required_on_save=True),
+                            FieldPanel("channel"),
                         ]
                     ),
-                    FieldPanel("channel"),
                     WordsPanel(
                         [FieldPanel("text")], heading=pgettext_lazy("triggers", "What it says")
                     ),
