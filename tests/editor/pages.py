@@ -24,7 +24,7 @@ from oscar_triggers.models import (
     Suppression,
 )
 from oscar_triggers.snapshots import Person
-from tests.editor.conftest import make_flow, make_template, make_text
+from tests.editor.conftest import make_flow, make_split_flow, make_template, make_text
 from tests.policy import rows
 from wagtail_triggers.models import FlowDraft, TemplateDraft
 
@@ -36,6 +36,7 @@ class Things:
     flow: FlowDraft
     template: TemplateDraft
     text: TemplateDraft
+    two_ways: FlowDraft
     contact: Contact
     message: Message
     suppression: Suppression
@@ -49,6 +50,7 @@ def make_things() -> Things:
     now = timezone.now()
     template = make_template()
     flow = make_flow(publish=True)
+    make_template("letter-2", name="Second letter")
     contact_id = contacts.resolve(
         Person(email="mary@example.com", first_name="Mary", last_name="Poole"), now=now
     )
@@ -86,6 +88,7 @@ def make_things() -> Things:
         flow=flow,
         template=template,
         text=make_text(),
+        two_ways=make_split_flow(),
         contact=contact,
         message=message,
         suppression=suppression,
@@ -123,6 +126,11 @@ PAGES: dict[str, Callable[[Things], str]] = {
     "flow, new": _plain(f"{_FLOWS}:add"),
     "flow": _draft("edit", "flow"),
     "flow, history": _draft("history", "flow"),
+    "variants of a flow": _plain(
+        "wagtail_triggers:variants",
+        pk=lambda things: things.two_ways.pk,
+        key=lambda _things: "split-1",
+    ),
     "flow, usage": _draft("usage", "flow"),
     "templates": _plain(f"{_TEMPLATES}:list"),
     "template, new": _plain(f"{_TEMPLATES}:add"),

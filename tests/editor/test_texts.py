@@ -213,6 +213,33 @@ def test_a_shop_without_such_a_channel_is_not_offered_any_text(
     assert 'name="channel"' not in form
 
 
+def test_a_translation_begins_as_a_copy_of_the_text(publisher_client: Client) -> None:
+    draft = make_text()
+    copy = reverse(f"{TEMPLATES}:copy", args=[draft.pk])
+    form = publisher_client.get(copy).content.decode()
+    assert 'name="subject"' not in form
+    assert "https://shop.example/tea/" in form
+    # The form of a copy is posted as that of a new one.
+    assert f'action="{reverse(ADD)}"' in form
+    new = text_form(draft, language="ru", text="Чай готов")
+    response = publisher_client.post(reverse(ADD), new)
+    assert response.status_code == 302
+    assert set(TemplateDraft.objects.values_list("language", "channel")) == {
+        ("en", "counter_screen"),
+        ("ru", "counter_screen"),
+    }
+
+
+def test_history_compares_the_words_of_a_text_once(publisher_client: Client) -> None:
+    draft = make_text(text="Tea is ready")
+    draft.text = "Coffee is ready"
+    draft.save_revision()
+    older, newer = draft.revisions.order_by("pk").values_list("pk", flat=True)
+    url = reverse(f"{TEMPLATES}:revisions_compare", args=[draft.pk, older, newer])
+    page = publisher_client.get(url).content.decode()
+    assert page.count("Coffee") == 1
+
+
 def test_who_may_not_write_templates_counts_nothing(person: Any) -> None:
     client = signed_in(person("nobody", "wagtailadmin.access_admin"))
     url = reverse("wagtail_triggers:count_text")

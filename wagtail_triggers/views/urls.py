@@ -24,6 +24,7 @@ from . import (
     sending,
     suppressions,
     texts,
+    variants,
     versions,
     why,
 )
@@ -47,6 +48,8 @@ urlpatterns = [
     path("letters/", desk.letters, name="letters"),
     path("letters/<slug:key>/", desk.letter, name="letter"),
     path("flows/<str:pk>/versions/<int:number>/", versions.version, name="flow_version"),
+    path("flows/<str:pk>/variants/<str:key>/", variants.variants, name="variants"),
+    path("templates/<slug:key>/picture/", variants.letter_picture, name="letter_picture"),
     path("files/", flows.files, name="files"),
     path("ready/", ready.ready, name="ready"),
     path("ready/<slug:name>/draft/", ready.make_draft, name="make_draft"),
