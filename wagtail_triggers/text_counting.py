@@ -164,12 +164,12 @@ def _costs(written: str, text: str) -> tuple[tuple[Cost, ...], str]:
     if now.encoding is Encoding.UCS2:
         named = segments.strange(text)
         costs = tuple(_cost(one, written, twice=False) for one in named[:MOST_NAMED])
-        return costs, _hint(named, now, text)
+        return costs, _hint(named, now, text, written)
     doubled = segments.doubled(text)
     return tuple(_cost(one, written, twice=True) for one in doubled[:MOST_NAMED]), ""
 
 
-def _hint(named: list[Costly], now: Count, text: str) -> str:
+def _hint(named: list[Costly], now: Count, text: str, written: str) -> str:
     said = []
     more = len(named) - MOST_NAMED
     if more > 0:
@@ -183,6 +183,8 @@ def _hint(named: list[Costly], now: Count, text: str) -> str:
             % {"number": more}
         )
     plain = segments.count(segments.replaced(text))
+    if any(not _place(one.character, written) for one in named):
+        return " ".join(said)  # What comes with personal data stays.
     if plain.encoding is Encoding.GSM7 and plain.segments < now.segments:
         said.append(
             npgettext(

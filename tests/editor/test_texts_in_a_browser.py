@@ -28,7 +28,9 @@ def test_the_counter_names_an_emoji_and_a_curly_quotation_mark(
 ) -> None:
     sign_in(page, publisher)
     page.goto("/cms/triggers/templates/")
-    page.get_by_role("link", name="Add a text message").first.click()
+    show(page, "list")
+    page.get_by_role("button", name="Actions").first.click()
+    page.get_by_role("link", name="Add a text message").click()
     page.locator("[name=language]").select_option("en")
     page.locator("[name=name]").fill("Tea is ready")
     text = page.locator("textarea[name=text]")

@@ -20,7 +20,7 @@ from wagtail.admin.panels import (
     TitleFieldPanel,
 )
 from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
-from wagtail.admin.widgets.button import HeaderButton
+from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.snippets.views.snippets import (
     CopyView,
     CreateView,
@@ -138,19 +138,24 @@ class TemplateIndexView(IndexView):
                     icon_name="mail",
                 )
             )
-            buttons += self._new_text()
         return buttons
 
-    def _new_text(self) -> list[HeaderButton]:
+    @cached_property
+    def header_more_buttons(self) -> list[Any]:
         """Lead to a new text, where some app brings a channel that could send it."""
-        return [
-            HeaderButton(
+        buttons = list(super().header_more_buttons)
+        if not self.permission_policy.user_has_permission(self.request.user, "add"):
+            return buttons
+        new = [
+            Button(
                 label=pgettext("triggers", "Add a text message"),
                 url=f"{self.add_url}?{urlencode({'channel': kind})}",
                 icon_name="comment",
+                priority=5,
             )
             for kind, _label in text_channels()[:1]
         ]
+        return [*new, *buttons]
 
     def get_base_queryset(self) -> QuerySet[Any]:
         """Leave the letters themselves in the database."""

@@ -14,6 +14,7 @@ from oscar_triggers.insight import arms
 from oscar_triggers.models import Flow, FlowState
 from tests.editor.conftest import make_split_flow, make_template, make_text, signed_in
 from tests.editor.forms import flow_form
+from tests.editor.letters.conftest import make_letter
 from tests.editor.test_lists import queries_of
 from tests.insight.rows import make_message, make_order
 from wagtail_triggers import permissions
@@ -57,6 +58,16 @@ def test_a_picture_is_the_letter_with_samples_and_runs_nothing(
     assert response["X-Frame-Options"] == "SAMEORIGIN"
     missing = reverse("wagtail_triggers:letter_picture", args=["never-written"])
     assert publisher_client.get(missing).status_code == 404
+
+
+def test_a_picture_of_a_letter_of_blocks_shows_what_was_saved_last(
+    publisher_client: Client, db: None
+) -> None:
+    draft = make_letter()
+    draft.blocks = [("heading", {"text": "Saved and not live", "size": "h1"})]
+    draft.save_revision()
+    url = reverse("wagtail_triggers:letter_picture", args=["letter-1"])
+    assert "Saved and not live" in publisher_client.get(url).content.decode()
 
 
 def test_what_was_saved_last_is_shown_and_not_what_is_live(
