@@ -13,6 +13,9 @@ from .exceptions import InvalidOptions
 from .kinds import Kind
 from .registry import Registry
 
+#: What templates are made of: a letter with subject and HTML, or nothing but words.
+EMAIL_CONTENT, TEXT_CONTENT = "email", "text"
+
 
 class Outcome(StrEnum):
     """What a provider said about one parcel."""
@@ -77,8 +80,12 @@ class Channel(Kind):
     `close` at the end: connections may be kept in between, and may be found closed by the server.
     """
 
-    #: Type of template this channel needs: "email" or "text".
-    content: ClassVar[str] = "text"
+    #: Type of template this channel needs: EMAIL_CONTENT or TEXT_CONTENT.
+    content: ClassVar[str] = TEXT_CONTENT
+    #: Whether its provider bills by the segments of an SMS (`content.segments`).
+    counts_segments: ClassVar[bool] = False
+    #: So many characters may a text have; 0 for as many as it likes.
+    longest: ClassVar[int] = 0
 
     def normalise(self, value: str) -> str:
         """Return the one spelling of a point; raises ValueError when it is none."""
@@ -117,3 +124,13 @@ def get(kind: str) -> Channel:
     """Return the channel of a kind, ready to use; raises UnknownKind."""
     options: dict[str, Any] = {}
     return registry.get(kind).from_options(options)
+
+
+def takes_text(kind: str) -> bool:
+    """Say whether a channel sends nothing but words; one that no app brings any more is asked too."""
+    return registry.get(kind).content == TEXT_CONTENT if kind in registry else kind != "email"
+
+
+def name_of(kind: str) -> str:
+    """Return what staff call a channel."""
+    return str(registry.get(kind).label or kind) if kind in registry else kind

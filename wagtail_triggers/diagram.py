@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import npgettext, pgettext
 
@@ -32,6 +34,7 @@ from .outline import (
     trigger_line,
 )
 
+SPLIT = "split"
 #: Steps at which everybody leaves.
 _LAST = frozenset({"exit", "jump"})
 
@@ -47,6 +50,8 @@ class Node:
     ways: tuple[Way, ...] = ()
     #: Whether everybody leaves the flow there.
     is_end: bool = False
+    #: Where the variants of a split stand beside each other; "" for what is no split.
+    compare_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,7 @@ def diagram_of(draft: Draft, now: datetime) -> Diagram | str:
             lines,
             {number: step for number, (step, *_rest) in enumerate(definition.walk(), start=1)},
             numbers,
+            draft,
         ),
         goals=tuple(event_label(kind) for kind in definition.goals),
         is_live=bool(numbers),
@@ -152,6 +158,7 @@ def _nodes(
     lines: Iterable[Line],
     found: Mapping[int, StepDefinition],
     numbers: Mapping[str, Footsteps],
+    draft: Draft,
 ) -> tuple[Node, ...]:
     nodes = []
     for line in lines:
@@ -165,12 +172,20 @@ def _nodes(
                 ways=tuple(
                     Way(
                         label=label,
-                        nodes=_nodes(inside, found, numbers),
+                        nodes=_nodes(inside, found, numbers, draft),
                         goes_on=not any(always_leaves(found[one.number]) for one in inside),
                     )
                     for label, inside in line.branches
                 ),
                 is_end=step.kind in _LAST,
+                compare_url=_compare_url(step, draft),
             )
         )
     return tuple(nodes)
+
+
+def _compare_url(step: StepDefinition, draft: Draft) -> str:
+    pk = getattr(draft, "pk", None)
+    if step.kind != SPLIT or not pk or not step.key:
+        return ""
+    return reverse("wagtail_triggers:variants", args=[quote(pk), step.key])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import pgettext
 from wagtail.blocks import StreamBlockValidationError, StreamValue, StructBlockValidationError
@@ -24,6 +25,8 @@ from .letter_blocks.composing import Composed
 from .letter_blocks.words import MJML
 from .people import sample_values
 from .publishing import composed, language_choices, source_of
+from .text_counting import counted
+from .texts import is_text
 
 Errors = dict[str | None, list[ValidationError]]
 
@@ -40,6 +43,10 @@ class Looked:
 
 def look_at(draft: Any) -> Looked:
     """Compile a draft once, and say what keeps it from being published and what does not."""
+    if is_text(draft):
+        found = counted(draft, personal=False, now=timezone.now())
+        errors = [ValidationError(problem) for problem in found.problems]
+        return Looked(errors={"text": errors} if errors else {}, remark=found.warning)
     unfit = _unfit(draft)
     if unfit:
         return Looked(errors=unfit)
@@ -147,6 +154,9 @@ def problem_text(problem: Problem) -> str:
 def letter_warnings(draft: Any) -> list[str]:
     """Return what does not keep a saved draft from being published, and is worth a look."""
     found = [*_missing_languages(draft)]
+    if is_text(draft):
+        looked = counted(draft, personal=False, now=timezone.now())
+        return [*found, *looked.problems, *filter(None, [looked.warning])]
     if draft.blocks:
         found += [
             pgettext("triggers", "Block %(number)d, %(label)s: %(warning)s")

@@ -55,6 +55,7 @@ def take_over_template(key: str, *, by: Any) -> list[TemplateDraft]:
                 key=key, language=language
             ).first() or TemplateDraft(key=key, language=language)
             draft.name = template.name
+            draft.channel = template.channel
             _fill(draft, version)
             _save(draft, by, publish=True)
             drafts.append(draft)

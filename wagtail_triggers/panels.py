@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,12 @@ from django import forms
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
-from wagtail.admin.panels import MultiFieldPanel, Panel
+from django.utils.translation import pgettext
+from wagtail.admin.panels import MultiFieldPanel, ObjectList, Panel
 
 from oscar_triggers.content import tags
 
+from .blocks.choices import texts_by_key
 from .diagram import live_numbers, numbers_in_words
 from .forecast import forecast
 from .letter_checking import letter_warnings
@@ -20,9 +23,13 @@ from .models import TemplateDraft
 from .permissions import PAUSE_FLOW, SEND_TEST
 from .side_panels import address
 from .states import LABELS, flow_state, flow_state_label, with_counts
+from .texts import is_text, text_channels
 from .voucher_words import used_in_words
 
 MEDIA = forms.Media(css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/editor.js"])
+WORDS_MEDIA = forms.Media(
+    css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/words.js"]
+)
 
 
 class FlowNowPanel(Panel):
@@ -60,6 +67,8 @@ class FlowNowPanel(Panel):
                 ),
                 may_pause=self.request.user.has_perm(PAUSE_FLOW),
                 letters_url=reverse("wagtail_triggers:letters"),
+                texts=json.dumps(texts_by_key()),
+                text_channels=json.dumps([kind for kind, _label in text_channels()]),
                 new_letter_url=reverse(TemplateDraft.snippet_viewset.get_url_name("add")),
                 publishing_url=address("desk_publishing", draft if row is not None else None),
                 numbers=_beside_steps(draft.key, timezone.now()),
@@ -122,10 +131,59 @@ class SourcePanel(MultiFieldPanel):
     class BoundPanel(MultiFieldPanel.BoundPanel):
         """The panel of one draft."""
 
+        def is_shown(self) -> bool:
+            """Show it for letters; a text has no other form."""
+            return bool(super().is_shown()) and not is_text(self.instance)
+
+        def get_comparison(self) -> list[Any]:
+            """Compare what is shown."""
+            return list(super().get_comparison()) if self.is_shown() else []
+
         def classes(self) -> list[str]:
             """Close it for letters made of blocks."""
             found = list(super().classes())
             return found if self.instance.body else [*found, "collapsed"]
+
+
+class ContentTab(ObjectList):
+    """What a template says, under the name of what it is: a letter or a text."""
+
+    class BoundPanel(ObjectList.BoundPanel):
+        """The tab of one draft."""
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            if is_text(self.instance):
+                self.heading = pgettext("triggers", "Text")
+
+
+class WordsPanel(MultiFieldPanel):
+    """The words of a text, with what they cost counted beside them while they are written."""
+
+    class BoundPanel(MultiFieldPanel.BoundPanel):
+        """The panel of one draft."""
+
+        template_name = "wagtail_triggers/panels/words.html"
+
+        @property
+        def media(self) -> forms.Media:
+            """Bring the counter."""
+            media: forms.Media = super().media
+            return media + WORDS_MEDIA
+
+        def is_shown(self) -> bool:
+            """Show it for texts."""
+            return bool(super().is_shown()) and is_text(self.instance)
+
+        def get_comparison(self) -> list[Any]:
+            """Compare what is shown."""
+            return list(super().get_comparison()) if self.is_shown() else []
+
+        def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
+            """Add where it is counted."""
+            context: dict[str, Any] = super().get_context_data(parent_context)
+            context["count_url"] = reverse("wagtail_triggers:count_text")
+            return context
 
 
 class LetterChecksPanel(Panel):
@@ -158,7 +216,12 @@ class TestLetterPanel(Panel):
 
         def is_shown(self) -> bool:
             """Show it to those who may send."""
-            return bool(super().is_shown() and self.request.user.has_perm(SEND_TEST))
+            return bool(
+                super().is_shown()
+                # A test goes to an e-mail address.
+                and not is_text(self.instance)
+                and self.request.user.has_perm(SEND_TEST)
+            )
 
         def get_context_data(self, parent_context: Any = None) -> dict[str, Any]:
             """Add where to post, and to whom it goes."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import pgettext, pgettext_lazy
@@ -33,11 +34,7 @@ class PreviewValues:
 def preview_choices() -> list[tuple[str, Any]]:
     """Return a sample and the baskets that were changed last, without names."""
     now = timezone.now()
-    recent = (
-        BasketWatch.objects.filter(closed_at=None, changed_at__isnull=False)
-        .order_by("-changed_at")
-        .values_list("basket_id", "changed_at")[:BASKETS_OFFERED]
-    )
+    recent = _recent().values_list("basket_id", "changed_at")[:BASKETS_OFFERED]
     return [
         ("", pgettext_lazy("triggers", "Sample data")),
         *(
@@ -67,7 +64,7 @@ def sample_values(language: str) -> dict[str, Any]:
 
 def preview_values(chosen: str, language: str, *, personal: bool, now: datetime) -> PreviewValues:
     """Return what to fill a preview with; `personal` allows the real person's name."""
-    sample = {**sample_values(language), TODAY: now.date()}
+    sample = _sample(language, now)
     about_type, _, about_id = chosen.partition(":")
     if about_type != "basket" or not about_id.isdigit():
         return PreviewValues(values=sample)
@@ -85,6 +82,40 @@ def preview_values(chosen: str, language: str, *, personal: bool, now: datetime)
                 "There is nothing to say about this basket any more; sample data is shown.",
             ),
         )
+    return _of_basket(sample, watch, given, personal=personal)
+
+
+def every_sample(language: str, now: datetime) -> list[tuple[str, PreviewValues]]:
+    """Return all that previews offer, with what it is called; the shop is asked once."""
+    sample = _sample(language, now)
+    watches = list(_recent().select_related("contact")[:BASKETS_OFFERED])
+    answers = context.provide_many([_subject(one, language, now) for one in watches], now)
+    return [
+        (pgettext("triggers", "the sample data"), PreviewValues(values=sample)),
+        *(
+            (
+                pgettext("triggers", "basket %(number)s") % {"number": watch.basket_id},
+                _of_basket(sample, watch, given, personal=False),
+            )
+            for watch, given in zip(watches, answers, strict=True)
+            if not given.unavailable
+        ),
+    ]
+
+
+def _recent() -> QuerySet[BasketWatch]:
+    return BasketWatch.objects.filter(closed_at=None, changed_at__isnull=False).order_by(
+        "-changed_at"
+    )
+
+
+def _sample(language: str, now: datetime) -> dict[str, Any]:
+    return {**sample_values(language), TODAY: now.date()}
+
+
+def _of_basket(
+    sample: dict[str, Any], watch: BasketWatch, given: context.Provided, *, personal: bool
+) -> PreviewValues:
     real = {name: value for name, value in given.values.items() if name not in PERSONAL}
     if personal and watch.contact is not None:
         real["contact"] = {

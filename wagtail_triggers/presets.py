@@ -58,6 +58,7 @@ def _load_letter(path: Path) -> Loaded:
         key=key,
         language=language,
         name=letter.name,
+        channel=letter.channel,
         subject=source.subject,
         preheader=source.preheader,
         # The file's reader keeps line numbers by empty lines in front.

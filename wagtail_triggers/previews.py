@@ -27,6 +27,8 @@ from .letter_blocks.samples import sample_stream
 from .people import PreviewValues, preview_values, sample_values
 from .permissions import VIEW_PERSONAL_DATA
 from .publishing import composed, source_of
+from .text_counting import counted
+from .texts import is_text
 
 LIGHT, DARK, TEXT, MJML = "light", "dark", "text", "mjml"
 MODES = [
@@ -35,6 +37,7 @@ MODES = [
     (TEXT, pgettext_lazy("triggers", "Plain text")),
     (MJML, pgettext_lazy("triggers", "MJML source")),
 ]
+TEXT_MODES = [(TEXT, pgettext_lazy("triggers", "As it arrives"))]
 #: An author's HTML shows pictures and styles; it runs nothing and sends nothing anywhere.
 LETTER_POLICY = (
     "default-src 'none'; img-src * data:; style-src 'unsafe-inline' *; font-src *; "
@@ -56,9 +59,19 @@ _BODY = re.compile(r"<body[^>]*>", re.IGNORECASE)
 _LINES_AROUND = 2
 
 
+def modes_of(draft: Any) -> list[tuple[str, Any]]:
+    """Return the ways to look at a template draft."""
+    return TEXT_MODES if is_text(draft) else MODES
+
+
 @in_staff_language
 def preview_letter(request: HttpRequest, draft: Any, mode: str) -> HttpResponse:
-    """Show a template draft in one of MODES."""
+    """Show a template draft in one of its modes."""
+    if is_text(draft):
+        found = counted(draft, personal=_may_see_people(request), now=timezone.now())
+        return _guarded(
+            TemplateResponse(request, "wagtail_triggers/text_message.html", {"counted": found})
+        )
     if mode == MJML:
         lines = composed(draft).body.splitlines()
         response: HttpResponse = TemplateResponse(

@@ -16,6 +16,7 @@ from oscar_triggers.models import Flow, FlowState, FlowVersion, Owner, TemplateV
 from .brands import brand
 from .compiler import Draft, to_definition
 from .letter_blocks.composing import Composed, compose
+from .texts import is_text
 
 logger = logging.getLogger("wagtail_triggers")
 
@@ -60,6 +61,8 @@ def letter_source(draft: Any) -> LetterSource:
 
 def source_of(draft: Any, made: Composed) -> LetterSource:
     """Return a template draft as the source of a letter whose MJML is made already."""
+    if is_text(draft):
+        return LetterSource(subject="", body="", text=draft.text, language=draft.language)
     return LetterSource(
         subject=draft.subject,
         preheader=draft.preheader,
@@ -82,6 +85,7 @@ def publish_template(draft: Any, *, by: Any = None, now: datetime | None = None)
         owner=Owner.EDITOR,
         by=by,
         now=now or timezone.now(),
+        channel=draft.channel,
     )
 
 

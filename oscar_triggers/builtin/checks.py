@@ -46,6 +46,9 @@ def _problems_of(step: StepDefinition, stream: str) -> list[Problem]:
                 % {"key": key},
             )
         ]
+    misfit = _misfit(key, templates.channel_of(key), channel)
+    if misfit:
+        return [Problem(where=where, message=misfit)]
     if stream != PROMOTIONAL or channels.registry.get(channel).content != "email":
         return []
     return [
@@ -55,3 +58,41 @@ def _problems_of(step: StepDefinition, stream: str) -> list[Problem]:
             CompiledLetter.from_json(templates.live(key, language).compiled)
         )
     ]
+
+
+def _misfit(key: str, written_for: str, channel: str) -> str:
+    """Say that a template cannot leave by a channel; "" for one that can."""
+    names = {
+        "key": key,
+        "channel": channels.name_of(channel),
+        "other": channels.name_of(written_for),
+    }
+    wants_text, has_text = channels.takes_text(channel), channels.takes_text(written_for)
+    if wants_text and not has_text:
+        return (
+            pgettext(
+                "triggers",
+                "'%(key)s' is an e-mail letter, and “%(channel)s” sends nothing but words; write "
+                "a text for this channel, or send it by e-mail",
+            )
+            % names
+        )
+    if wants_text and written_for != channel:
+        return (
+            pgettext(
+                "triggers",
+                "'%(key)s' is written for “%(other)s”; write a text for “%(channel)s”, or send "
+                "it there",
+            )
+            % names
+        )
+    if has_text and not wants_text:
+        return (
+            pgettext(
+                "triggers",
+                "'%(key)s' is a text for “%(other)s” and no e-mail letter; choose a letter, or "
+                "send it there",
+            )
+            % names
+        )
+    return ""

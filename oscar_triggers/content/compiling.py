@@ -9,6 +9,7 @@ from functools import partial
 
 from django.utils.translation import pgettext
 
+from .. import channels
 from ..exceptions import Problem, TemplateError
 from . import grammar, markup, mjml, notes, plaintext, tags, targets
 from .grammar import Piece
@@ -85,6 +86,48 @@ def compile_letter(
     )
 
 
+def compile_text(
+    source: LetterSource, *, known: Iterable[str] | None = None, longest: int = 0
+) -> CompiledLetter:
+    """Compile a message that is nothing but words; raises TemplateError with every problem found.
+
+    `longest` is how many characters its channel takes, where it says so: what the author wrote
+    around merge tags must fit by itself.
+    """
+    problems: list[Problem] = []
+    if not source.text.strip():
+        raise TemplateError([Problem(where="text", message=pgettext("triggers", "write a text"))])
+    if len(source.text) > mjml.MAX_LENGTH:
+        raise TemplateError([_too_long(len(source.text), where="text")])
+    pieces = _without_block_lines(grammar.read(source.text, where="text", problems=problems))
+    text = grammar.nest(pieces, where="text", problems=problems)
+    paths = tags.known_paths() if known is None else tags.with_lists(known)
+    tags.check_paths(pieces, paths, where="text", problems=problems)
+    length = sum(len(piece.text) for piece in pieces if isinstance(piece, Literal))
+    if longest and length > longest and not problems:
+        problems.append(_too_long(length, longest, where="text"))
+    if problems:
+        raise TemplateError(problems)
+    return CompiledLetter(
+        language=source.language,
+        subject=(),
+        preheader=(),
+        html=(),
+        text=text,
+        text_is_derived=False,
+    )
+
+
+def compile_for(channel: str, source: LetterSource) -> CompiledLetter:
+    """Compile what a channel takes: a letter, or nothing but words; raises TemplateError."""
+    if not channels.takes_text(channel):
+        return compile_letter(source)
+    if channel not in channels.registry:
+        message = pgettext("triggers", "no app brings the channel '%(channel)s'")
+        raise TemplateError([Problem(where="channel", message=message % {"channel": channel})])
+    return compile_text(source, longest=channels.registry.get(channel).longest)
+
+
 #: Compiles like compile_letter, with mrml in a short-lived process: for editors' previews.
 compile_in_subprocess = partial(compile_letter, run=mjml.run_in_process)
 
@@ -150,9 +193,9 @@ def _without_block_lines(pieces: Sequence[Piece]) -> list[Piece]:
     return result
 
 
-def _too_long(length: int) -> Problem:
+def _too_long(length: int, limit: int = mjml.MAX_LENGTH, *, where: str = "body") -> Problem:
     message = pgettext("triggers", "is %(length)d characters long; %(limit)d are possible") % {
         "length": length,
-        "limit": mjml.MAX_LENGTH,
+        "limit": limit,
     }
-    return Problem(where="body", message=message)
+    return Problem(where=where, message=message)

@@ -46,6 +46,11 @@ class CompiledLetter:
     #: Whether `text` was derived from the HTML and carries its break marks.
     text_is_derived: bool
 
+    @property
+    def is_only_words(self) -> bool:
+        """Say whether it is a text for a channel that takes neither subject nor HTML."""
+        return not self.html
+
     @cached_property
     def paths(self) -> frozenset[str]:
         """Return every merge path that is used, as `basket.lines[].title`."""

@@ -133,7 +133,9 @@ class Parts:
         if links is not None and not self.is_derived:
             own = values.get("links")
             text = lead_written(text, links, own.values() if isinstance(own, Mapping) else ())
-        return self.tidy(text)
+        text = self.tidy(text)
+        # The line end that a mail needs is a character to pay for elsewhere.
+        return text.strip() if self._compiled.is_only_words else text
 
 
 def one_line_kept(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .. import channels
 from ..content.files import LetterFile, write_letter_file
 from ..content.letters import LetterSource
 from ..definitions import FlowDefinition, write_flow_file
@@ -38,6 +39,9 @@ def letter_files(definition: FlowDefinition) -> Iterator[File]:
             live[version.language] = version
         for language, version in sorted(live.items()):
             letter = LetterFile(
-                name=template.name, source=LetterSource(**version.source, language=language)
+                name=template.name,
+                source=LetterSource(**version.source, language=language),
+                channel=template.channel,
             )
-            yield File(name=f"{template.key}.{language}.mjml", text=write_letter_file(letter))
+            ending = "txt" if channels.takes_text(template.channel) else "mjml"
+            yield File(name=f"{template.key}.{language}.{ending}", text=write_letter_file(letter))

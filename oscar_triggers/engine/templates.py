@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import pgettext
 
-from ..content.compiling import compile_letter
+from .. import channels
+from ..content.compiling import compile_for
 from ..content.letters import LetterSource
 from ..exceptions import Problem, TemplateError, TriggersError
 from ..models import Owner, Template, TemplateVersion
@@ -40,7 +41,7 @@ def publish(
     Publishing the same text again returns the version that is live. Raises TemplateError with
     every problem of the text, or when another side owns the template and `take_over` is off.
     """
-    compiled = compile_letter(source)
+    compiled = compile_for(channel, source)
     stored = {
         "subject": source.subject,
         "preheader": source.preheader,
@@ -58,6 +59,8 @@ def publish(
         template = Template.objects.select_for_update().get(pk=template.pk)
         if template.owner != owner and not take_over:
             raise TemplateError([_owned_elsewhere(template)])
+        if template.channel != channel:
+            raise TemplateError([_of_another_channel(template)])
         if source.language == preferred([source.language, *languages(key)], ""):
             # Staff read it in lists: it is called as in the shop's own language.
             template.name = name
@@ -93,6 +96,16 @@ def _owned_elsewhere(template: Template) -> Problem:
     )
 
 
+def _of_another_channel(template: Template) -> Problem:
+    return Problem(
+        where="channel",
+        message=pgettext(
+            "triggers", "'%(key)s' is written for the channel “%(channel)s”; choose another key"
+        )
+        % {"key": template.key, "channel": channels.name_of(template.channel)},
+    )
+
+
 def template_id(key: str) -> int:
     """Return the id of a template; raises NoSuchTemplate."""
     found = Template.objects.filter(key=key).values_list("pk", flat=True).first()
@@ -109,6 +122,11 @@ def languages(key: str) -> list[str]:
     return sorted(
         set(TemplateVersion.objects.filter(template__key=key).values_list("language", flat=True))
     )
+
+
+def channel_of(key: str) -> str:
+    """Return the channel that a template is written for; "" for one that is not published."""
+    return Template.objects.filter(key=key).values_list("channel", flat=True).first() or ""
 
 
 def preferred(available: Sequence[str], wanted: str) -> str:

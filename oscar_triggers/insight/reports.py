@@ -188,7 +188,7 @@ def _found(period: Period, flow_id: int | None) -> Iterable[tuple[date, int, Fig
 
 def _of_messages(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
     return (
-        Message.objects.filter(_counted(period, flow_id, ""))
+        Message.objects.filter(counted(period, flow_id, ""))
         .exclude(contact__in=staff.people())
         .order_by()
         .annotate(
@@ -211,7 +211,7 @@ def _of_orders(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
     return (
         # No order came before the letter that it followed.
         Conversion.objects.filter(kind=ORDER, occurred_at__gte=period.begins(period.first_before))
-        .filter(_counted(period, flow_id, "message__"))
+        .filter(counted(period, flow_id, "message__"))
         .exclude(message__contact__in=staff.people())
         .order_by()
         .annotate(
@@ -250,7 +250,7 @@ def _sum_of(column: str) -> Coalesce:
     return Coalesce(Sum(column), _NO_MONEY, output_field=_MONEY)
 
 
-def _counted(period: Period, flow_id: int | None, prefix: str) -> Q:
+def counted(period: Period, flow_id: int | None, prefix: str) -> Q:
     """Return which messages are counted, of the period and of as much time before."""
     begins = period.begins(period.first)
     # Today is not over: the time before ends at the same hour, so that the two compare.

@@ -19,7 +19,7 @@ from ..models import Flow, Owner, TemplateVersion
 from ..models.sql import database_for
 
 FLOWS = (".yaml", ".yml", ".json")
-LETTERS = (".mjml",)
+LETTERS = (".mjml", ".txt")
 
 
 #: Stands for every preset where nothing is published by it.
@@ -42,7 +42,12 @@ def paths_of(names: Sequence[str]) -> list[Path]:
         path = Path(name)
         if path.is_dir():
             inside = sorted(one for one in path.rglob("*") if one.is_file())
-            letters = [one for one in inside if one.suffix in LETTERS]
+            # A note beside the flows, as README.txt, names no language.
+            letters = [
+                one
+                for one in inside
+                if one.suffix in LETTERS and (one.suffix != ".txt" or "." in one.stem)
+            ]
             flows = [one for one in inside if one.suffix in FLOWS]
             if not letters and not flows:
                 raise CommandError(f"There is neither a letter nor a flow in {name}.")
@@ -51,7 +56,9 @@ def paths_of(names: Sequence[str]) -> list[Path]:
         if not path.is_file():
             raise CommandError(f"There is no file {name}.")
         if path.suffix not in (*LETTERS, *FLOWS):
-            raise CommandError(f"{name}: expected a letter (.mjml) or a flow (.yaml, .json).")
+            raise CommandError(
+                f"{name}: expected a letter (.mjml), a text (.txt) or a flow (.yaml, .json)."
+            )
         paths.append(path)
     return paths
 
@@ -78,11 +85,22 @@ def publish_letter(path: Path, now: datetime, *, take_over: bool) -> TemplateVer
     key, _dot, language = path.stem.rpartition(".")
     if not key:
         raise TemplateError(
-            [Problem(message="name it KEY.LANGUAGE.mjml, as in welcome.en.mjml", where="file")]
+            [
+                Problem(
+                    message=f"name it KEY.LANGUAGE{path.suffix}, as in welcome.en{path.suffix}",
+                    where="file",
+                )
+            ]
         )
     letter = read_letter_file(path.read_text(encoding="utf-8"), language)
     return templates.publish(
-        key, letter.name, letter.source, owner=Owner.FILE, now=now, take_over=take_over
+        key,
+        letter.name,
+        letter.source,
+        owner=Owner.FILE,
+        now=now,
+        channel=letter.channel,
+        take_over=take_over,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .assertions import SentLetter, assert_not_sent, assert_sent
 from .clock import MONDAY, Clock, travel
-from .factories import contact, flow, letter
+from .factories import contact, flow, letter, text
 from .memory import MemoryChannel, outbox
 from .playing import FlowRun, StagedFlow, play
 
@@ -26,5 +26,6 @@ __all__ = [
     "letter",
     "outbox",
     "play",
+    "text",
     "travel",
 ]

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import channels
 from ..content.files import read_letter_file
 from ..content.letters import LetterSource
 from ..definitions import FlowDefinition, read_flow_file
@@ -20,7 +21,9 @@ from .clock import Clock
 if TYPE_CHECKING:
     from .playing import StagedFlow
 
-#: A letter that says nothing in particular, for tests of the flow around it.
+#: A text that says nothing in particular, for tests of the flow around it.
+TEXT = 'Dear {{ contact.first_name|default:"friend" }}: {{ shop.url }}'
+#: A letter of that kind.
 BODY = """<mjml><mj-body><mj-section><mj-column>
 <mj-text>Dear {{ contact.first_name|default:"friend" }}</mj-text>
 <mj-text><a href="{{ links.unsubscribe }}">Unsubscribe</a> {{ shop.postal_address }}</mj-text>
@@ -88,12 +91,26 @@ def letter(
     language: str = "en",
     file: Path | None = None,
 ) -> TemplateVersion:
-    """Publish a letter, a plain one unless told otherwise, or that of an MJML file."""
+    """Publish a letter, a plain one unless told otherwise, or that of a file."""
+    channel = "email"
     if file is not None:
-        source = read_letter_file(file.read_text(encoding="utf-8"), language).source
+        read = read_letter_file(file.read_text(encoding="utf-8"), language)
+        source, channel = read.source, read.channel
     else:
         source = LetterSource(subject=subject or f"Letter {key}", body=body, language=language)
-    return templates.publish(key, key, source, owner=Owner.FILE, now=now, take_over=True)
+    return templates.publish(
+        key, key, source, owner=Owner.FILE, now=now, channel=channel, take_over=True
+    )
+
+
+def text(
+    key: str, words: str = TEXT, *, channel: str, now: datetime, language: str = "en"
+) -> TemplateVersion:
+    """Publish a text for a channel that sends nothing but words."""
+    source = LetterSource(subject="", body="", text=words, language=language)
+    return templates.publish(
+        key, key, source, owner=Owner.FILE, now=now, channel=channel, take_over=True
+    )
 
 
 def flow(
@@ -114,8 +131,12 @@ def flow(
     if make_letters:
         for step, *_rest in definition.walk():
             key = step.options.get("template")
+            channel = str(step.options.get("channel", "email"))
             if key and not templates.languages(str(key)):
-                letter(str(key), now=clock.now)
+                if channels.takes_text(channel):
+                    text(str(key), channel=channel, now=clock.now)
+                else:
+                    letter(str(key), now=clock.now)
     version = flows.publish(definition, owner=Owner.FILE, now=clock.now, take_over=True)
     return StagedFlow(version=version, definition=definition, clock=clock)
 

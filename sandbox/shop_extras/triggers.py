@@ -78,6 +78,10 @@ class CounterScreen(Channel):
 
     kind: ClassVar[str] = "counter_screen"
     label: ClassVar[Any] = _("Screen at the counter")
+    #: What a screen holds.
+    longest: ClassVar[int] = 300
+    #: The screens hang on a mobile network, whose provider bills each segment.
+    counts_segments: ClassVar[bool] = True
     shown: ClassVar[list[tuple[str, str]]] = []
 
     def normalise(self, value: str) -> str:

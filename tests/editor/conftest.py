@@ -88,6 +88,57 @@ def make_template(key: str = "letter-1", *, publish: bool = True, **fields: Any)
     return TemplateDraft.objects.get(pk=draft.pk)
 
 
+def make_text(key: str = "text-1", *, publish: bool = True, **fields: Any) -> TemplateDraft:
+    """Save a text for the shop's screens, live where asked."""
+    words = 'Hello {{ contact.first_name|default:"there" }}: https://shop.example/tea/'
+    return make_template(
+        key,
+        publish=publish,
+        **{
+            "name": "Tea is ready",
+            "channel": "counter_screen",
+            "subject": "",
+            "body": "",
+            "text": words,
+            **fields,
+        },
+    )
+
+
+def make_split_flow(key: str = "two-ways", *, publish: bool = True) -> FlowDraft:
+    """Save a flow that sends the first letter to three of four, and the second to the others."""
+    definition = FlowDefinition(
+        key=key,
+        name="Two ways",
+        trigger="basket_left",
+        trigger_options={"idle": "1h"},
+        steps=(
+            StepDefinition(
+                key="split-1",
+                kind="split",
+                options={"weights": {"a": 75, "b": 25}},
+                branches={
+                    "a": (_sends("letter-a", "letter-1"),),
+                    "b": (
+                        StepDefinition(key="pause-b", kind="wait", options={"duration": "1d"}),
+                        _sends("letter-b", "letter-2"),
+                    ),
+                },
+            ),
+        ),
+    )
+    draft = FlowDraft(live=False, **from_definition(definition))
+    draft.save()
+    revision = draft.save_revision()
+    if publish:
+        draft.publish(revision)
+    return FlowDraft.objects.get(pk=draft.pk)
+
+
+def _sends(key: str, template: str) -> StepDefinition:
+    return StepDefinition(key=key, kind="send", options={"template": template})
+
+
 def make_flow(key: str = "left-basket", *, publish: bool = False, **fields: Any) -> FlowDraft:
     """Save a flow draft that waits a day and sends a letter, live where asked."""
     definition = FlowDefinition(

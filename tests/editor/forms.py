@@ -74,6 +74,12 @@ def template_form(draft: TemplateDraft, **changes: Any) -> dict[str, Any]:
     return {**data, **stream("blocks", posted), "preview_as": "", **changes}
 
 
+def text_form(draft: TemplateDraft, **changes: Any) -> dict[str, Any]:
+    """Return the form of a text as it would be posted."""
+    names = ("name", "key", "language", "channel", "text")
+    return {**{name: getattr(draft, name) for name in names}, "preview_as": "", **changes}
+
+
 def _as_posted(block: Any, value: Any) -> Any:
     """Return what is stored of a block as its inputs hold it: rich text is Draftail's JSON."""
     if isinstance(block, RichTextBlock):

@@ -25,7 +25,7 @@ from oscar_triggers.models import (
     Suppression,
 )
 from oscar_triggers.snapshots import Person
-from tests.editor.conftest import make_flow, make_template
+from tests.editor.conftest import make_flow, make_split_flow, make_template, make_text
 from tests.policy import rows
 from wagtail_triggers.models import FlowDraft, TemplateDraft
 
@@ -38,6 +38,8 @@ class Things:
     template: TemplateDraft
     #: A letter of blocks, with a text that is written with formats.
     letter: TemplateDraft
+    text: TemplateDraft
+    two_ways: FlowDraft
     contact: Contact
     message: Message
     suppression: Suppression
@@ -51,8 +53,9 @@ def make_things() -> Things:
     now = timezone.now()
     template = make_template()
     blocks = [{"type": "text", "value": {"text": "<p>Dear <b>Mary</b></p>"}}]
-    letter = make_template("letter-2", body="", blocks=json.dumps(blocks), publish=False)
+    letter = make_template("letter-3", body="", blocks=json.dumps(blocks), publish=False)
     flow = make_flow(publish=True)
+    make_template("letter-2", name="Second letter")
     contact_id = contacts.resolve(
         Person(email="mary@example.com", first_name="Mary", last_name="Poole"), now=now
     )
@@ -90,6 +93,8 @@ def make_things() -> Things:
         flow=flow,
         template=template,
         letter=letter,
+        text=make_text(),
+        two_ways=make_split_flow(),
         contact=contact,
         message=message,
         suppression=suppression,
@@ -127,11 +132,18 @@ PAGES: dict[str, Callable[[Things], str]] = {
     "flow, new": _plain(f"{_FLOWS}:add"),
     "flow": _draft("edit", "flow"),
     "flow, history": _draft("history", "flow"),
+    "variants of a flow": _plain(
+        "wagtail_triggers:variants",
+        pk=lambda things: things.two_ways.pk,
+        key=lambda _things: "split-1",
+    ),
     "flow, usage": _draft("usage", "flow"),
     "templates": _plain(f"{_TEMPLATES}:list"),
     "template, new": _plain(f"{_TEMPLATES}:add"),
     "template": _draft("edit", "template"),
     "letter of blocks": _draft("edit", "letter"),
+    "text, new": lambda things: f"{reverse(f'{_TEMPLATES}:add')}?channel=counter_screen",
+    "text": _draft("edit", "text"),
     "template, history": _draft("history", "template"),
     "ready flows": _plain("wagtail_triggers:ready"),
     "ready letters": _plain("wagtail_triggers:ready_letters"),

@@ -28,7 +28,7 @@ WAGTAILS_OWN = ("form[role=search][action$='/pages/search/']",)
 #: has the landmarks, and says by itself that it is an article (role="article").
 OF_WHOLE_PAGES = ("landmark-one-main", "region")
 #: Pages with Wagtail's editor of rich text, which writes style elements of its own.
-WRITING = ("template, new", "template", "letter of blocks")
+WRITING = ("template, new", "template", "letter of blocks", "text, new", "text")
 _WATCH = """
 window.refusedByPolicy = [];
 document.addEventListener('securitypolicyviolation', (event) =>

@@ -19,7 +19,7 @@ from oscar_triggers.models import (
     SavedSegment,
     Suppression,
 )
-from tests.editor.conftest import make_flow, make_template, signed_in
+from tests.editor.conftest import make_flow, make_split_flow, make_template, signed_in
 from tests.insight.rows import make_enrollment
 from wagtail_triggers import permissions
 
@@ -114,6 +114,7 @@ ACCESS: dict[str, set[str]] = {
         for name in ("choose", "choose_results", "chosen", "chosen_multiple")
     },
     "wagtail_triggers:merge_tags": WRITERS,
+    "wagtail_triggers:count_text": WRITERS,
     "wagtail_triggers:publish_again": PUBLISHERS,
     "triggers_messages:index": ALL,
     "triggers_messages:index_results": ALL,
@@ -149,6 +150,8 @@ ACCESS: dict[str, set[str]] = {
     "wagtail_triggers:letters": WRITERS,
     "wagtail_triggers:letter": WRITERS,
     "wagtail_triggers:flow_version": WRITERS,
+    "wagtail_triggers:variants": ALL,
+    "wagtail_triggers:letter_picture": ALL,
     "wagtail_triggers:send_test_new": WRITERS,
     "wagtail_triggers:send_test": WRITERS,
     "wagtail_triggers:message_html": PUBLISHERS,
@@ -189,6 +192,8 @@ POST_ONLY = {name for name in ACCESS if name.partition(":")[0] == "wagtail_trigg
     "wagtail_triggers:letters",
     "wagtail_triggers:letter",
     "wagtail_triggers:flow_version",
+    "wagtail_triggers:variants",
+    "wagtail_triggers:letter_picture",
     "wagtail_triggers:merge_tags",
 }
 
@@ -216,6 +221,7 @@ def things(db: None, settings: Any, product: Any) -> dict[str, Any]:
     contact = Contact.objects.create(identity_key="email:1", created_at=message.planned_at)
     return {
         FLOWS: flow,
+        "two ways": make_split_flow(publish=False),
         TEMPLATES: template,
         "message": message,
         "dispatch": dispatch,
@@ -276,6 +282,10 @@ def address(name: str, things: dict[str, Any]) -> str:
         if view.startswith("desk_"):
             return reverse(name, args=[] if view.endswith("_new") else [things[FLOWS].pk])
         if view == "letter":
+            return reverse(name, args=["letter-1"])
+        if view == "variants":
+            return reverse(name, args=[things["two ways"].pk, "split-1"])
+        if view == "letter_picture":
             return reverse(name, args=["letter-1"])
         if view == "flow_version":
             return reverse(name, args=[things[FLOWS].pk, 1])

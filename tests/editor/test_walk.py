@@ -57,6 +57,7 @@ STATUS: dict[str, int] = {
     },
     # Counted while somebody types: what is missing is said in the place of the number.
     "wagtail_triggers:count_segment": 200,
+    "wagtail_triggers:count_text": 200,
     "wagtail_triggers:count_new_segment": 200,
     # Leads to the form of the letter.
     "wagtail_triggers:letter": 302,

@@ -7,15 +7,47 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 
+from oscar_triggers.channels import name_of, takes_text
 from oscar_triggers.models import Flow, FlowState, Owner, Template
 
 
 def template_choices() -> list[tuple[str, str]]:
-    """Return every template by key, published ones and drafts, named as in the shop's language."""
+    """Return every template by key, published ones and drafts, named as in the shop's language.
+
+    A text is named with the channel that it is written for.
+    """
+    names, written_for = _templates()
+    found = {
+        key: f"{name} ({name_of(written_for[key])})" if takes_text(written_for[key]) else name
+        for key, name in names.items()
+    }
+    return _by_name(found, ())
+
+
+def letter_choices() -> list[tuple[str, str]]:
+    """Return the templates that are e-mail letters."""
+    names, written_for = _templates()
+    letters = {key: name for key, name in names.items() if not takes_text(written_for[key])}
+    return _by_name(letters, ())
+
+
+def texts_by_key() -> dict[str, str]:
+    """Return the channels of those templates that are texts."""
+    return {key: channel for key, channel in _templates()[1].items() if takes_text(channel)}
+
+
+def _templates() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the names of all templates, and their channels."""
     draft_model = apps.get_model("wagtail_triggers", "TemplateDraft")
-    drafts = draft_model.objects.order_by("name").values_list("key", "name", "language")
-    published = Template.objects.order_by("name").values_list("key", "name")
-    return _by_name(_preferred(drafts), published)
+    drafts = list(
+        draft_model.objects.order_by("name").values_list("key", "name", "language", "channel")
+    )
+    names = _preferred((key, name, language) for key, name, language, _channel in drafts)
+    written_for = {key: channel for key, _name, _language, channel in drafts}
+    for key, name, channel in Template.objects.values_list("key", "name", "channel"):
+        names.setdefault(key, name)
+        written_for[key] = channel
+    return names, written_for
 
 
 def flow_choices() -> list[tuple[str, str]]:

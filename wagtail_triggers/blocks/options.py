@@ -56,6 +56,14 @@ _SCALARS: dict[Any, Callable[..., blocks.Block]] = {
 }
 
 
+class KeyBlock(blocks.ChoiceBlock):
+    """A choice among what is in the database; the database is asked only when it is shown."""
+
+    def normalize_choice(self, value: Any) -> Any:
+        """Return a key as it is: Wagtail reads all choices to find its type, for each block."""
+        return value
+
+
 class JSONBlock(blocks.TextBlock):
     """An option whose type no form field knows, as JSON text."""
 
@@ -124,7 +132,9 @@ def option_block(
     if choices is not None:
         if option.metadata.get("format") == "template":
             kwargs["form_attrs"] = {"data-controller": "triggers-letter"}
-        return blocks.ChoiceBlock(choices=choices, default=start, **kwargs)
+        is_key = option.metadata.get("format") in KEYS
+        build_choice = KeyBlock if is_key else blocks.ChoiceBlock
+        return build_choice(choices=choices, default=start, **kwargs)
     if kind is str:
         build = _TEXT_FORMATS.get(option.metadata.get("format", ""), blocks.CharBlock)
         return build(default=start or "", **kwargs)

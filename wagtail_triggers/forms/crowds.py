@@ -20,7 +20,7 @@ from oscar_triggers.exceptions import TriggersError
 from oscar_triggers.models import OneOffLetter, SavedSegment
 
 from ..blocks import stream_block
-from ..blocks.choices import template_choices
+from ..blocks.choices import letter_choices
 from ..compiler import from_conditions, to_conditions
 from ..permissions import SEND_LETTERS
 from .dates import ShopMomentField
@@ -151,7 +151,7 @@ class LetterForm(WagtailAdminModelForm):
         ),
     )
     template = forms.ChoiceField(
-        label=pgettext_lazy("triggers", "Letter"), choices=lambda: _to_choose(template_choices())
+        label=pgettext_lazy("triggers", "Letter"), choices=lambda: _to_choose(letter_choices())
     )
     topic = forms.ChoiceField(
         label=pgettext_lazy("triggers", "Mailing group"),

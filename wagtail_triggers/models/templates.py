@@ -15,13 +15,13 @@ from ..fields import RegistryStreamField
 from ..forms.templates import TemplateForm
 from ..locks import FileLock
 from ..permissions import TAKE_OVER_TEMPLATE
-from ..previews import MODES, preview_letter
+from ..previews import modes_of, preview_letter
 from ..publishing import publish_template
 from .base import EngineDraft
 
 
 class TemplateDraft(EngineDraft):
-    """One letter in one language; letters with the same key are each other's translations."""
+    """One letter or text in one language; those with the same key are each other's translations."""
 
     name = models.CharField(pgettext_lazy("triggers", "name"), max_length=200)
     key = models.SlugField(
@@ -32,7 +32,8 @@ class TemplateDraft(EngineDraft):
         ),
     )
     language = models.CharField(pgettext_lazy("triggers", "language"), max_length=20)
-    subject = models.CharField(pgettext_lazy("triggers", "subject"), max_length=255)
+    channel = models.CharField(pgettext_lazy("triggers", "channel"), max_length=40, default="email")
+    subject = models.CharField(pgettext_lazy("triggers", "subject"), max_length=255, blank=True)
     preheader = models.CharField(
         pgettext_lazy("triggers", "preheader"),
         max_length=255,
@@ -50,8 +51,6 @@ class TemplateDraft(EngineDraft):
     )
 
     base_form_class = TemplateForm
-
-    preview_modes = MODES
 
     class Meta:
         verbose_name = pgettext_lazy("triggers", "template")
@@ -73,6 +72,11 @@ class TemplateDraft(EngineDraft):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.language})" if self.language else self.name
+
+    @property
+    def preview_modes(self) -> list[tuple[str, Any]]:
+        """Return the ways to look at it: of a text there is one."""
+        return modes_of(self)
 
     def serve_preview(self, request: HttpRequest, mode_name: str) -> HttpResponse:
         """Show the letter as it would arrive, or what is wrong with it."""

@@ -21,7 +21,7 @@ from oscar_triggers.engine import matching
 from oscar_triggers.exceptions import InvalidOptions, ProblemsError, TriggersError, UnknownKind
 
 from ..approving import facts_of
-from ..blocks.choices import template_choices
+from ..blocks.choices import template_choices, texts_by_key
 from ..compiler import to_definition
 from ..diagram import diagram_of
 from ..findings import findings_of
@@ -161,7 +161,7 @@ def publishing(request: HttpRequest, draft: FlowDraft) -> HttpResponse:
 @requires(any_of=(ADD, CHANGE))
 def letters(request: HttpRequest) -> JsonResponse:
     """Return the letters that a step may send, with their keys: one may be new since."""
-    return JsonResponse({"letters": template_choices()})
+    return JsonResponse({"letters": template_choices(), "texts": texts_by_key()})
 
 
 @require_GET

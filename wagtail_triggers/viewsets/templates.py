@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import django_filters
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.text import Truncator
 from django.utils.translation import pgettext, pgettext_lazy
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
@@ -18,7 +20,7 @@ from wagtail.admin.panels import (
     TitleFieldPanel,
 )
 from wagtail.admin.ui.tables import Column, StatusTagColumn, UpdatedAtColumn
-from wagtail.admin.widgets.button import HeaderButton
+from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.snippets.views.snippets import (
     CopyView,
     CreateView,
@@ -27,13 +29,24 @@ from wagtail.snippets.views.snippets import (
     SnippetViewSet,
 )
 
+from oscar_triggers.channels import name_of
+from oscar_triggers.policy.points import EMAIL
+
 from ..forms.dates import publishing_panel
 from ..letter_checker import WithLetterChecker
 from ..models import TemplateDraft
-from ..panels import LetterChecksPanel, MergeTagPanel, SourcePanel, TestLetterPanel
+from ..panels import (
+    ContentTab,
+    LetterChecksPanel,
+    MergeTagPanel,
+    SourcePanel,
+    TestLetterPanel,
+    WordsPanel,
+)
 from ..permissions import WRITE_MJML
 from ..publishing import language_choices
 from ..states import template_state_label
+from ..texts import is_text, text_channels
 from ..usage import running_template_uses
 from .closed import ClosedChooserViewSet, ClosedConfirmView
 from .history import DraftHistoryView
@@ -45,12 +58,32 @@ def language_label(draft: TemplateDraft) -> Any:
     return dict(language_choices()).get(draft.language, draft.language)
 
 
+def channel_label(draft: TemplateDraft) -> str:
+    """Return what staff call the channel that a template is written for."""
+    return name_of(draft.channel)
+
+
+def first_words(draft: TemplateDraft) -> str:
+    """Return what a reader sees first: a letter's subject, or how a text begins."""
+    return Truncator(draft.text).chars(60) if is_text(draft) else draft.subject
+
+
+def channel_choices() -> list[tuple[str, Any]]:
+    """Return the channels for which templates can be written."""
+    return [(EMAIL, name_of(EMAIL)), *text_channels()]
+
+
 class TemplateFilterSet(WagtailFilterSet):
     """Narrows the list of templates."""
 
     language = django_filters.ChoiceFilter(
         label=pgettext_lazy("triggers", "Language"),
         choices=language_choices,
+        empty_label=pgettext_lazy("triggers", "All"),
+    )
+    channel = django_filters.ChoiceFilter(
+        label=pgettext_lazy("triggers", "Channel"),
+        choices=channel_choices,
         empty_label=pgettext_lazy("triggers", "All"),
     )
     state = django_filters.ChoiceFilter(
@@ -108,10 +141,27 @@ class TemplateIndexView(IndexView):
             )
         return buttons
 
+    @cached_property
+    def header_more_buttons(self) -> list[Any]:
+        """Lead to a new text, where some app brings a channel that could send it."""
+        buttons = list(super().header_more_buttons)
+        if not self.permission_policy.user_has_permission(self.request.user, "add"):
+            return buttons
+        new = [
+            Button(
+                label=pgettext("triggers", "Add a text message"),
+                url=f"{self.add_url}?{urlencode({'channel': kind})}",
+                icon_name="comment",
+                priority=5,
+            )
+            for kind, _label in text_channels()[:1]
+        ]
+        return [*new, *buttons]
+
     def get_base_queryset(self) -> QuerySet[Any]:
         """Leave the letters themselves in the database."""
         drafts: QuerySet[Any] = super().get_base_queryset()
-        return drafts.defer("blocks", "body", "text")
+        return drafts.defer("blocks", "body")
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tell each row which flows use it."""
@@ -126,7 +176,21 @@ class TemplateEditView(PublishesWithRemark, WithLetterChecker, EditView):
 
 
 class TemplateCreateView(PublishesWithRemark, WithLetterChecker, CreateView):
-    """The editor of a new one."""
+    """The editor of a new one: a letter, or a text where its address names a channel for texts."""
+
+    @property
+    def _channel(self) -> str:
+        asked = self.request.GET.get("channel", "")
+        return asked if asked in dict(text_channels()) else ""
+
+    def get_initial_form_instance(self) -> Any:
+        """Begin a text where one is asked for."""
+        return TemplateDraft(channel=self._channel) if self._channel else None
+
+    def get_add_url(self) -> str:
+        """Keep what was asked for when the form comes back."""
+        url = str(super().get_add_url())
+        return f"{url}?{urlencode({'channel': self._channel})}" if self._channel else url
 
 
 class TemplateCopyView(PublishesWithRemark, WithLetterChecker, CopyView):
@@ -173,7 +237,12 @@ class TemplateViewSet(SnippetViewSet):
             accessor=language_label,
             sort_key="language",
         ),
-        Column("subject", label=pgettext_lazy("triggers", "Subject")),
+        Column(
+            "subject",
+            label=pgettext_lazy("triggers", "Subject or text"),
+            accessor=first_words,
+        ),
+        Column("channel", label=pgettext_lazy("triggers", "Channel"), accessor=channel_label),
         StatusTagColumn(
             "state",
             label=pgettext_lazy("triggers", "State"),
@@ -187,14 +256,18 @@ class TemplateViewSet(SnippetViewSet):
 
     edit_handler = TabbedInterface(
         [
-            ObjectList(
+            ContentTab(
                 [
                     TitleFieldPanel("name", targets=["key"], required_on_save=True),
                     FieldRowPanel(
                         [
                             FieldPanel("key", required_on_save=True),
                             FieldPanel("language", required_on_save=True),
+                            FieldPanel("channel"),
                         ]
+                    ),
+                    WordsPanel(
+                        [FieldPanel("text")], heading=pgettext_lazy("triggers", "What it says")
                     ),
                     FieldPanel("subject"),
                     FieldPanel("preheader"),

@@ -18,10 +18,10 @@ from oscar_triggers.models import Flow, Owner, Template
 
 
 class Command(BaseCommand):
-    """Publishes letters (*.mjml) first, then flows (*.yaml); all of it or what comes first fails."""
+    """Publishes letters and texts first, then flows; all of it or what comes first fails."""
 
     help = (
-        "Publish letters (NAME.LANGUAGE.mjml) and flows (NAME.yaml) from files or folders. "
+        "Publish letters (NAME.LANGUAGE.mjml, .txt) and flows (NAME.yaml) from files or folders. "
         "preset:NAME stands for a flow that ships, with its letters."
     )
 

@@ -150,7 +150,8 @@ def _definition(name: str, now: datetime) -> FlowDefinition:
     definition = definitions.read_flow_file(path.read_text(encoding="utf-8"))
     wanted = {str(step.options.get("template")) for step, *_rest in definition.walk()}
     for folder in (path.parent, path.parent / "letters"):
-        for letter in sorted(folder.glob("*.mjml")):
-            if letter.stem.rpartition(".")[0] in wanted:
+        for letter in sorted(folder.glob("*.*")):
+            is_wanted = letter.stem.rpartition(".")[0] in wanted
+            if letter.suffix in flow_files.LETTERS and is_wanted:
                 flow_files.publish_letter(letter, now, take_over=True)
     return definition

@@ -297,12 +297,34 @@
       };
       this.select.addEventListener('change', this.point);
       this.point();
+      this.texts = JSON.parse(this.about.dataset.texts);
+      this.textChannels = JSON.parse(this.about.dataset.textChannels);
+      this.offer = () => this.offerFitting();
+      this.block = this.element.closest('[data-contentpath]:not([data-contentpath="template"])');
+      this.block?.addEventListener('change', this.offer);
+      // The channel's field is written after this one.
+      requestAnimationFrame(this.offer);
       this.look = () => this.refresh();
       window.addEventListener('focus', this.look);
     }
 
     disconnect() {
       window.removeEventListener('focus', this.look);
+      this.block?.removeEventListener('change', this.offer);
+    }
+
+    /* Offers what the chosen channel can send; what is chosen already stays, and is checked. */
+    offerFitting() {
+      const channel = this.block?.querySelector('[data-contentpath="channel"] select')?.value;
+      if (!channel) return;
+      const takesText = this.textChannels.includes(channel);
+      [...this.select.options].forEach((option) => {
+        const text = this.texts[option.value];
+        const fits = text ? text === channel : !takesText;
+        const isKept = fits || !option.value || option.selected;
+        option.hidden = !isKept;
+        option.disabled = !isKept;
+      });
     }
 
     link(text, href) {
@@ -318,9 +340,12 @@
       const response = await fetch(this.about.dataset.url, { credentials: 'same-origin' });
       if (!response.ok) return;
       const known = new Set([...this.select.options].map(({ value }) => value));
-      (await response.json()).letters.forEach(([key, name]) => {
+      const { letters, texts } = await response.json();
+      letters.forEach(([key, name]) => {
         if (!known.has(key)) this.select.add(new Option(name, key));
       });
+      this.texts = texts;
+      this.offer();
     }
   }
 

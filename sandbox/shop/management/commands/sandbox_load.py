@@ -14,7 +14,7 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_triggers.models import Flow
-from sandbox.shop import foundation, schema
+from sandbox.shop import foundation, schema, texts
 
 #: The same shop on every machine.
 SEED = 20
@@ -96,6 +96,9 @@ class Command(BaseCommand):
                     raise
                 # An editor took them over, which is what an editor may do.
                 step.say("left as the editor wants them")
+        if apps.is_installed("wagtail_triggers"):
+            with self._step("A text for the counter") as step:
+                step.say("published" if texts.write() else "is there already")
 
     def _step(self, name: str) -> _Step:
         return _Step(name, self.stdout)
