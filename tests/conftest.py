@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # Playwright's synchronous API keeps an event loop running in the main thread, in which Django
 # would refuse every query of a test.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+#: What was registered when a test began, in the order of `_registries`.
+_REGISTERED = pytest.StashKey[list[dict[str, Any]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +71,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or fail where services are required, before a database is set up."""
+    item.stash[_REGISTERED] = [dict(one.items()) for one in _registries()]
     if item.get_closest_marker("postgres"):
         url = os.environ.get("TEST_DATABASE_URL", "")
         if not url.startswith("postgres"):
@@ -77,28 +82,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         services.demand("Redis", "start one, or set TEST_REDIS_URL")
     if item.get_closest_marker("browser") and services.browser_path() is None:
         services.demand("chromium", "install it with the system's package manager")
-
-
-@pytest.fixture(scope="session")
-def registries() -> list[Registry[Any]]:
-    """Return every place where apps register something, with what the installed apps put there."""
-    import gc
-
-    from oscar_triggers.registry import Registry
-
-    return [one for one in gc.get_objects() if type(one) is Registry]
-
-
-@pytest.fixture(autouse=True)
-def registries_stay_as_they_were(registries: list[Registry[Any]]) -> Iterator[None]:
-    """Fail the test that leaves something in a registry, and not a later one that stumbles on it."""
-    before = [dict(one.items()) for one in registries]
-    yield
-    after = [dict(one.items()) for one in registries]
-    for one, was, entries in zip(registries, before, after, strict=True):
-        one._entries.clear()
-        one._entries.update(was)
-        assert entries == was, f"this test changed what is registered as {one.noun}"
 
 
 @pytest.fixture
@@ -120,6 +103,28 @@ def process_environment(database_url: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_URL": database_url,
     }
+
+
+@cache
+def _registries() -> list[Registry[Any]]:
+    """Return every place where apps register something."""
+    import gc
+
+    from oscar_triggers.registry import Registry
+
+    return [one for one in gc.get_objects() if type(one) is Registry]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail the test that leaves something in a registry, and not a later one that stumbles on it."""
+    yield
+    before = item.stash.get(_REGISTERED, [])
+    for one, was in zip(_registries(), before, strict=False):
+        entries = dict(one.items())
+        one._entries.clear()
+        one._entries.update(was)
+        assert entries == was, f"this test changed what is registered as {one.noun}"
 
 
 # ── Wagtail ──────────────────────────────────────────────────────────────────────────────────────
