@@ -169,7 +169,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="outage",
         title="The provider is down",
-        arguments=("--seconds", 30),
+        arguments=("--seconds", 600),
         tell=_told_outage,
     ),
     Row(
