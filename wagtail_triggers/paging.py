@@ -21,6 +21,9 @@ class CountingPaginator(WagtailPaginator):
         except (TypeError, ValueError):
             wanted = 1
         rows = self._read(wanted)
+        if not rows and wanted == 1 and isinstance(self.object_list, QuerySet):
+            self._learn(0)
+            return self._get_page(rows, wanted, self)
         if not rows:
             try:
                 return self.page(number)
@@ -29,16 +32,21 @@ class CountingPaginator(WagtailPaginator):
             except EmptyPage:
                 return self.page(self.num_pages)
         first = rows[0]
-        # It is a cached property of Django's.
-        self.__dict__["count"] = (
-            first[_COLUMN] if isinstance(first, dict) else getattr(first, _COLUMN)
-        )
+        self._learn(first[_COLUMN] if isinstance(first, dict) else getattr(first, _COLUMN))
         return self._get_page(rows, wanted, self)
+
+    def _told(self) -> Any:
+        """Return the column that says how many rows there are."""
+        return Window(Count("*"))
+
+    def _learn(self, count: int) -> None:
+        # It is a cached property of Django's.
+        self.__dict__["count"] = count
 
     def _read(self, number: int) -> list[Any]:
         found = self.object_list
         if not isinstance(found, QuerySet):
             return []
         start = (number - 1) * self.per_page
-        counted = found.annotate(**{_COLUMN: Window(Count("*"))})
+        counted = found.annotate(**{_COLUMN: self._told()})
         return list(counted[start : start + self.per_page])

@@ -30,6 +30,8 @@ CHANGE_CONTACTS = "oscar_triggers.change_contact"
 STOP_SENDING = "wagtail_triggers.stop_sending"
 EXPORT = "wagtail_triggers.export_data"
 VIEW_SEGMENTS = "oscar_triggers.view_savedsegment"
+#: Who belongs to a segment tells something about a person: both are asked.
+SEES_SEGMENTS_OF_PEOPLE = (VIEW_SEGMENTS, VIEW_CONTACTS)
 VIEW_LETTERS = "oscar_triggers.view_oneoffletter"
 CHANGE_LETTERS = "oscar_triggers.change_oneoffletter"
 SEND_LETTERS = "oscar_triggers.send_oneoffletter"

@@ -10,7 +10,7 @@ def connect() -> None:
 
 def register() -> None:
     """Register the steps, conditions, channels and checks that ship."""
-    from ..engine import choosing, saved_segments  # noqa: F401 - importing registers
+    from ..engine import choosing, rolls, saved_segments  # noqa: F401 - importing registers
     from . import (  # noqa: F401 - importing registers
         advice,
         alarm_routes,

@@ -11,20 +11,29 @@ from ..models import (
     PriceSeen,
     ProductRequest,
     RequestState,
+    SegmentMember,
     SurveyAnswer,
 )
 
 
 def move(winner: Contact, loser: Contact, now: datetime) -> None:
-    """Move prices seen, requests, answers and orders to the contact that stays.
+    """Move prices seen, requests, answers, orders and places on rolls to the contact that stays.
 
     Of two prices seen in one place the newer stays, of two answers to one question too; of two
     open requests for one thing the older one keeps its place in the line.
     """
     OrderWatch.objects.filter(contact=loser).update(contact=winner)
+    _move_places(winner, loser)
     _move_prices(winner, loser)
     _move_answers(winner, loser)
     _move_requests(winner, loser, now)
+
+
+def _move_places(winner: Contact, loser: Contact) -> None:
+    theirs = SegmentMember.objects.filter(contact=loser)
+    mine = SegmentMember.objects.filter(contact=winner)
+    theirs.exclude(roll__in=list(mine.values_list("roll_id", flat=True))).update(contact=winner)
+    SegmentMember.objects.filter(contact=loser).delete()
 
 
 def _move_prices(winner: Contact, loser: Contact) -> None:

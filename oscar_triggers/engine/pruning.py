@@ -36,6 +36,7 @@ from ..models import (
     ProductRequest,
     ProviderReport,
     Pulse,
+    SegmentRoll,
     StockCause,
     StockChange,
     SurveyAnswer,
@@ -60,6 +61,8 @@ DEFAULTS: Mapping[str, timedelta | None] = {
     "requests": timedelta(days=400),
     "orders": timedelta(days=400),
     "answers": timedelta(days=730),
+    # Who belonged to a segment when it was counted for a list.
+    "segments": timedelta(days=30),
     # What became of stock and prices.
     "stock": timedelta(days=400),
     "messages": timedelta(days=730),
@@ -324,6 +327,12 @@ _TABLES: tuple[_Table, ...] = (
         model=SurveyAnswer,
         old=lambda before: SurveyAnswer.objects.filter(answered_at__lt=before),
         act=_deleting(SurveyAnswer),
+    ),
+    _Table(
+        name="segments",
+        model=SegmentRoll,
+        old=lambda before: SegmentRoll.objects.filter(started_at__lt=before),
+        act=_deleting(SegmentRoll),
     ),
     _Table(name="stock", model=StockChange, old=_old_stock, act=_deleting(StockChange)),
     _Table(

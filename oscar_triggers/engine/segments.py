@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,6 +99,18 @@ def named_in(written: Sequence[Mapping[str, Any]]) -> set[str]:
         for _place, data in conditions.walk(condition)
         if data.get("kind") == IN_SEGMENT
     }
+
+
+def content_hash(key: str) -> str:
+    """Return a hash of what a segment asks, with what the segments within it ask."""
+    segments, asked, left = known(), {}, [key]
+    while left:
+        one = left.pop()
+        if one in segments and one not in asked:
+            asked[one] = segments[one].conditions
+            left += named_in(segments[one].conditions)
+    text = json.dumps(asked, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def circle_of(key: str, segments: Mapping[str, Segment]) -> list[str]:

@@ -29,9 +29,9 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
-from ..engine import pruning
+from ..engine import pruning, rolls
 from ..engine.attribution import ORDER
-from ..models import Conversion, DailyTotal, Message, MessageState
+from ..models import Conversion, DailyTotal, Message, MessageState, SegmentRoll
 from ..policy import staff
 
 #: A letter that was handed over without an answer may have been read, and clicked.
@@ -146,11 +146,17 @@ class Report:
         return not self.cells and not self.before
 
 
-def report(period: Period, *, flow_id: int | None = None) -> Report:
-    """Count a period and the time before it, for one flow or for all; one query."""
+def report(
+    period: Period, *, flow_id: int | None = None, roll: SegmentRoll | None = None
+) -> Report:
+    """Count a period and the time before it, for one flow or for all; one query.
+
+    With a roll, only letters to its people count, and of those only what was not pruned: totals of
+    days do not say who it was.
+    """
     cells: dict[tuple[date, int], Figures] = defaultdict(Figures)
     before: dict[int, Figures] = defaultdict(Figures)
-    for day, of_flow, figures in _found(period, flow_id):
+    for day, of_flow, figures in _found(period, flow_id, roll):
         if day >= period.first:
             cells[(min(day, period.last), of_flow)].add(figures)
         else:
@@ -166,14 +172,19 @@ _NO_MONEY = Value(Decimal(0), output_field=_MONEY)
 _NO_CURRENCY = Value("", output_field=CharField())
 
 
-def _found(period: Period, flow_id: int | None) -> Iterable[tuple[date, int, Figures]]:
-    parts = [_of_orders(period, flow_id)]
+def _found(
+    period: Period, flow_id: int | None, roll: SegmentRoll | None
+) -> Iterable[tuple[date, int, Figures]]:
+    parts = [_of_orders(period, flow_id, roll)]
     # Nothing younger can have been pruned.
-    if period.begins(period.first_before) < period.now - pruning.SHORTEST["messages"]:
-        parts.append(_of_totals(period, flow_id))
-    for day, of_flow, currency, sent, clicked, orders, worth in _of_messages(period, flow_id).union(
-        *parts, all=True
+    if (
+        roll is None
+        and period.begins(period.first_before) < period.now - pruning.SHORTEST["messages"]
     ):
+        parts.append(_of_totals(period, flow_id))
+    for day, of_flow, currency, sent, clicked, orders, worth in _of_messages(
+        period, flow_id, roll
+    ).union(*parts, all=True):
         yield (
             day,
             of_flow,
@@ -186,9 +197,11 @@ def _found(period: Period, flow_id: int | None) -> Iterable[tuple[date, int, Fig
         )
 
 
-def _of_messages(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
-    return (
-        Message.objects.filter(counted(period, flow_id, ""))
+def _of_messages(
+    period: Period, flow_id: int | None, roll: SegmentRoll | None
+) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = (
+        _to(roll, Message.objects.filter(counted(period, flow_id, "")), "contact_id")
         .exclude(contact__in=staff.people())
         .order_by()
         .annotate(
@@ -205,12 +218,16 @@ def _of_messages(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
         )
         .values_list(*_COLUMNS)
     )
+    return found
 
 
-def _of_orders(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
-    return (
-        # No order came before the letter that it followed.
-        Conversion.objects.filter(kind=ORDER, occurred_at__gte=period.begins(period.first_before))
+def _of_orders(period: Period, flow_id: int | None, roll: SegmentRoll | None) -> QuerySet[Any, Any]:
+    # No order came before the letter that it followed.
+    orders = Conversion.objects.filter(
+        kind=ORDER, occurred_at__gte=period.begins(period.first_before)
+    )
+    found: QuerySet[Any, Any] = (
+        _to(roll, orders, "message__contact_id")
         .filter(counted(period, flow_id, "message__"))
         .exclude(message__contact__in=staff.people())
         .order_by()
@@ -223,6 +240,7 @@ def _of_orders(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
         .annotate(sent=_NONE, clicked=_NONE, orders=Count("pk"), worth=_sum_of("value"))
         .values_list(*_COLUMNS)
     )
+    return found
 
 
 def _of_totals(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
@@ -244,6 +262,10 @@ def _of_totals(period: Period, flow_id: int | None) -> QuerySet[Any, Any]:
         .annotate(**told, worth=_sum_of("value"))
         .values_list("of_day", *_COLUMNS[1:])
     )
+
+
+def _to(roll: SegmentRoll | None, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+    return rows if roll is None else rolls.only(rows, roll, column)
 
 
 def _sum_of(column: str) -> Coalesce:

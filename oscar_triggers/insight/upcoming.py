@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 
+from ..engine import rolls
 from ..models import (
     RUNNING,
     Dispatch,
@@ -15,6 +16,7 @@ from ..models import (
     Enrollment,
     EnrollmentState,
     FlowState,
+    SegmentRoll,
 )
 
 #: How far ahead is looked.
@@ -54,9 +56,12 @@ class Waiting:
             self.first_due_at = min(moment, self.first_due_at or moment)
 
 
-def waiting(now: datetime, *, flow_id: int | None = None) -> dict[int, Waiting]:
-    """Return who and what waits, by flow; two queries, which read only what waits.
+def waiting(
+    now: datetime, *, flow_id: int | None = None, roll: SegmentRoll | None = None
+) -> dict[int, Waiting]:
+    """Return who and what waits, by flow, or of that what is about the people on a roll.
 
+    Two queries, which read only what waits.
     Nothing of a flow that stands still is due; what a rehearsal wrote waits for nothing.
     """
     found: dict[int, Waiting] = defaultdict(Waiting)
@@ -68,6 +73,9 @@ def waiting(now: datetime, *, flow_id: int | None = None) -> dict[int, Waiting]:
     )
     if flow_id is not None:
         people, messages = people.filter(flow_id=flow_id), messages.filter(message__flow_id=flow_id)
+    if roll is not None:
+        people = rolls.only(people, roll)
+        messages = rolls.only(messages, roll, "message__contact_id")
     is_active = Q(state=EnrollmentState.ACTIVE)
     moves = is_active & Q(flow__state__in=RUNNING) & soon
     for of_flow, active, held, due, first in (

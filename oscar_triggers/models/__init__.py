@@ -44,6 +44,7 @@ from .operations import (
     Installation,
 )
 from .returns import Conversion, DailyTotal, Hit, HitClass, ProviderReport
+from .rolls import SegmentMember, SegmentRoll
 from .stock import (
     OfferSnapshot,
     PriceSeen,
@@ -112,6 +113,8 @@ __all__ = [
     "RequestKind",
     "RequestState",
     "SavedSegment",
+    "SegmentMember",
+    "SegmentRoll",
     "Step",
     "StockCause",
     "StockChange",

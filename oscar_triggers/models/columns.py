@@ -164,6 +164,7 @@ LABELS: dict[str, Any] = {
     "refilled_at": pgettext_lazy("triggers column", "refilled"),
     "retry_at": pgettext_lazy("triggers column", "tried again"),
     "revoked_at": pgettext_lazy("triggers column", "taken back"),
+    "roll": pgettext_lazy("triggers column", "count of the segment"),
     "routed_at": pgettext_lazy("triggers column", "handled"),
     "rule": pgettext_lazy("triggers column", "rule"),
     "score": pgettext_lazy("triggers column", "score"),

@@ -23,6 +23,7 @@ def register() -> None:
         requests,
         reviews,
         stock,
+        stores,
         surveys,
         visits,
         vouchers,
@@ -32,7 +33,7 @@ def register() -> None:
     vouchers.register()
     guards.remember_orders()
     people.listen()
-    for room in (stock, products, companions, requests, prices, after, reviews, surveys):
+    for room in (stock, products, companions, requests, prices, after, reviews, surveys, stores):
         room.register()
 
 

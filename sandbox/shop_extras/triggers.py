@@ -13,8 +13,9 @@ from oscar_triggers import channels, conditions, events, steps
 from oscar_triggers.channels import Channel, Parcel, Receipt
 from oscar_triggers.channels import Outcome as Answer
 from oscar_triggers.conditions import Condition
-from oscar_triggers.content import context
+from oscar_triggers.content import context, stores
 from oscar_triggers.content.context import ContextProvider, Provided
+from oscar_triggers.content.stores import Store, StoreSource
 from oscar_triggers.content.tags import MergeTag, register_tags
 from oscar_triggers.events import Event
 from oscar_triggers.kinds import option
@@ -135,3 +136,15 @@ questions.register(
         highest=_("well"),
     )
 )
+
+
+@stores.register
+class Counters(StoreSource):
+    """The shop's counters in town, as the shop notes them: they go before Oscar's partners."""
+
+    name = "counters"
+    opened: ClassVar[list[Store]] = []
+
+    def stores(self, site_id: int | None) -> Sequence[Store]:
+        """Return those that are open to the public."""
+        return self.opened

@@ -165,6 +165,8 @@ PAGES: dict[str, Callable[[Things], str]] = {
     "waiting": _plain("wagtail_triggers:waiting"),
     "answers": _plain("wagtail_triggers:answers"),
     "contacts": _plain("triggers_contacts:index"),
+    "contacts of a segment": lambda _things: reverse("triggers_contacts:index") + "?segment=tea",
+    "figures of a segment": lambda _things: reverse("wagtail_triggers:dashboard") + "?segment=tea",
     "contact": _plain("triggers_contacts:inspect", pk=lambda things: things.contact.pk),
     "why": _plain("wagtail_triggers:why"),
     "why, answered": lambda things: (

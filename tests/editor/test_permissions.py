@@ -102,6 +102,7 @@ ACCESS: dict[str, set[str]] = {
     },
     "wagtail_triggers:count_new_segment": WRITERS,
     "wagtail_triggers:count_segment": WRITERS,
+    "wagtail_triggers:count_people": PUBLISHERS,
     "wagtail_triggers:calendar": ALL,
     "wagtail_triggers:one_off": ALL,
     "wagtail_triggers:confirm_one_off": PUBLISHERS,
@@ -277,6 +278,8 @@ def address(name: str, things: dict[str, Any]) -> str:
             return reverse(name, args=[things["triggers_one_off"].pk])
         if view == "count_segment":
             return reverse(name, args=[things["triggers_segments"].pk])
+        if view == "count_people":
+            return reverse(name, args=[things["triggers_segments"].key])
         if view == "message_html":
             return reverse(name, args=[things["message"].pk])
         if view.startswith("desk_"):

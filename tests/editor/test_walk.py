@@ -88,6 +88,10 @@ QUERIES: dict[str, tuple[str, dict[str, str], set[str]]] = {
     "messages as a file": ("triggers_messages:index", {"export": "csv"}, {ANALYST, PUBLISHER}),
     "ways as a file": ("triggers_enrollments:index", {"export": "csv"}, {ANALYST, PUBLISHER}),
     "segments as a file": ("triggers_segments:index", {"export": "csv"}, {ANALYST, PUBLISHER}),
+    "messages to a segment": ("triggers_messages:index", {"segment": "tea"}, {PUBLISHER}),
+    "ways of a segment": ("triggers_enrollments:index", {"segment": "tea"}, {PUBLISHER}),
+    "people of a segment": ("triggers_contacts:index", {"segment": "tea"}, {PUBLISHER}),
+    "figures of a segment": ("wagtail_triggers:dashboard", {"segment": "tea"}, {PUBLISHER}),
     "flows as a file": (f"{FLOWS}:list", {"export": "csv"}, {ANALYST, PUBLISHER}),
 }
 

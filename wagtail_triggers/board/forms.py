@@ -1,4 +1,4 @@
-"""What the dashboard can be narrowed to: a length of time, and one flow."""
+"""What the dashboard can be narrowed to: a length of time, one flow, the people of a segment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def days_in_words(count: int) -> str:
 
 
 class DashboardForm(forms.Form):
-    """Chooses the period and the flow; what cannot be read is as if it were not there."""
+    """Chooses the period, the flow and the segment; what cannot be read is as if it were not there."""
 
     days = forms.TypedChoiceField(
         label=pgettext_lazy("triggers", "Period"), coerce=int, required=False
@@ -31,8 +31,24 @@ class DashboardForm(forms.Form):
         label=pgettext_lazy("triggers", "Flow"), coerce=int, empty_value=None, required=False
     )
 
-    def __init__(self, data: Mapping[str, Any], *, flows: Sequence[Flow]) -> None:
-        super().__init__({"days": data.get("days") or USUAL, "flow": data.get("flow") or ""})
+    segment = forms.ChoiceField(
+        label=pgettext_lazy("triggers", "People of the segment"), required=False
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, Any],
+        *,
+        flows: Sequence[Flow],
+        segments: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(
+            {
+                "days": data.get("days") or USUAL,
+                "flow": data.get("flow") or "",
+                "segment": data.get("segment") or "",
+            }
+        )
         choose = self.fields["days"]
         assert isinstance(choose, forms.ChoiceField)
         choose.choices = [(count, days_in_words(count)) for count in PERIODS]
@@ -42,6 +58,12 @@ class DashboardForm(forms.Form):
             ("", pgettext_lazy("triggers", "All flows")),
             *((flow.pk, flow.name) for flow in flows),
         ]
+        if segments:
+            people = self.fields["segment"]
+            assert isinstance(people, forms.ChoiceField)
+            people.choices = [("", pgettext_lazy("triggers", "Everybody")), *segments]
+        else:
+            del self.fields["segment"]
         self.is_valid()
 
     @property
@@ -53,3 +75,8 @@ class DashboardForm(forms.Form):
     def flow_id(self) -> int | None:
         """Return the chosen flow, None for all."""
         return self.cleaned_data.get("flow")
+
+    @property
+    def segment_key(self) -> str:
+        """Return the chosen segment, "" for everybody."""
+        return str(self.cleaned_data.get("segment") or "")

@@ -13,8 +13,9 @@ from oscar_triggers.insight.reports import Period, report
 from oscar_triggers.insight.standing import standings
 from oscar_triggers.insight.troubles import troubles
 from oscar_triggers.insight.upcoming import waiting
-from oscar_triggers.models import RUNNING, Flow
+from oscar_triggers.models import RUNNING, Flow, SegmentRoll
 
+from .. import segment_filter
 from ..board.cards import cards
 from ..board.charts import chart
 from ..board.forms import DashboardForm
@@ -29,12 +30,22 @@ from .ready import may_see_flows
 @requires(VIEW_MESSAGES)
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show the figures of a period, who waits, and what is wrong; in a fixed number of queries."""
+    segment_filter.refuse_strangers(request)
     now = timezone.now()
     flows = list(Flow.objects.only("pk", "key", "name", "state").order_by("name", "pk"))
-    form = DashboardForm(request.GET, flows=flows)
+    may_narrow = segment_filter.may_narrow(request.user)
+    form = DashboardForm(
+        request.GET, flows=flows, segments=segment_filter.choices() if may_narrow else ()
+    )
     flow_id = form.flow_id
-    figures = report(Period(days=form.day_count, now=now), flow_id=flow_id)
-    ahead = waiting(now, flow_id=flow_id)
+    narrowed = None
+    if form.segment_key:
+        url = segment_filter.page_of(request.path, request)
+        narrowed = segment_filter.narrowed(form.segment_key, url)
+    # Before the first count is finished nobody belongs.
+    roll = (narrowed.standing.roll or SegmentRoll(pk=0)) if narrowed else None
+    figures = report(Period(days=form.day_count, now=now), flow_id=flow_id, roll=roll)
+    ahead = waiting(now, flow_id=flow_id, roll=roll)
     names = {flow.pk: flow.name for flow in flows}
     standing = list(standings(now).values())
     found = troubles(now, standing, running=any(flow.state in [*RUNNING] for flow in flows))
@@ -52,7 +63,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
             "form": form,
             "days": form.day_count,
             "has_flows": bool(flows),
-            "is_empty": figures.is_empty,
+            "is_empty": figures.is_empty and narrowed is None,
+            "narrowed": narrowed,
             "cards": cards(figures, ahead),
             "chart": chart(figures, names),
             "upcoming": upcoming_rows(ahead, names),

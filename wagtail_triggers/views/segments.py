@@ -1,25 +1,28 @@
-"""Counting who belongs to a segment, as it stands in the form."""
+"""Counting who belongs to a segment: as it stands in the form, and by name for the lists."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
-from oscar_triggers.engine import audience, saved_segments
+from oscar_triggers.engine import audience, rolls, saved_segments
 from oscar_triggers.engine.segments import Segment
-from oscar_triggers.exceptions import TriggersError
+from oscar_triggers.exceptions import InvalidOptions, TriggersError
 from oscar_triggers.models import SavedSegment
 
 from ..blocks import stream_block
 from ..compiler import to_conditions
 from ..crowds import count_sentence
+from ..permissions import SEES_SEGMENTS_OF_PEOPLE
 from .access import requires
 
 ADD = "oscar_triggers.add_savedsegment"
@@ -34,6 +37,22 @@ def count(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     return TemplateResponse(
         request, "wagtail_triggers/crowds/count.html", {"sentences": _sentences(request, row)}
     )
+
+
+@require_POST
+@requires(*SEES_SEGMENTS_OF_PEOPLE)
+def count_people(request: HttpRequest, key: str) -> HttpResponse:
+    """Begin to count who belongs, and stay with it for a second: in a small shop that is enough."""
+    now = timezone.now()
+    try:
+        rolls.go_on(rolls.begin(key, now).pk, now)
+    except InvalidOptions as error:
+        raise Http404(str(error)) from error
+    wanted = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return redirect(wanted if is_ours else reverse("triggers_segments:index"))
 
 
 def _sentences(request: HttpRequest, row: SavedSegment | None) -> list[str]:

@@ -90,6 +90,7 @@ urlpatterns = [
     path("calendar/", calendar.show, name="calendar"),
     path("segments/count/", segments.count, name="count_new_segment"),
     path("segments/count/<int:pk>/", segments.count, name="count_segment"),
+    path("segments/<slug:key>/people/", segments.count_people, name="count_people"),
     path("one-off-letters/<int:pk>/", one_off.page, name="one_off"),
     path("one-off-letters/<int:pk>/confirm/", one_off.confirm, name="confirm_one_off"),
     path("one-off-letters/<int:pk>/pause/", one_off.pause, name="pause_one_off"),

@@ -22,11 +22,24 @@ from ..contacts.dossier import MOST_SHOWN, Dossier
 from ..contacts.finding import name_of
 from ..forms.contacts import FindForm, WhyForm
 from ..permissions import CHANGE_CONTACTS
+from ..segment_filter import NarrowedBySegment, OfSegment
+from .large import CappedPaginator
 
 
-class ContactIndexView(IndexView):
+class ContactFilterSet(OfSegment):
+    """Narrows the list to the people of a segment."""
+
+    contact_column = "pk"
+
+    class Meta:
+        model = Contact
+        fields: list[str] = []
+
+
+class ContactIndexView(NarrowedBySegment, IndexView):
     """The list; who is looked for is posted, so that no address stands in a URL."""
 
+    paginator_class = CappedPaginator
     template_name = "wagtail_triggers/contacts.html"
     results_template_name = "wagtail_triggers/contacts_results.html"
     #: What was looked for; None before anything was.
@@ -134,6 +147,7 @@ class ContactViewSet(ModelViewSet):
     index_template_name = "wagtail_triggers/contacts.html"
     index_results_template_name = "wagtail_triggers/contacts_results.html"
     inspect_template_name = "wagtail_triggers/contact.html"
+    filterset_class = ContactFilterSet
     list_per_page = 50
     ordering = ["-pk"]
     list_display = [

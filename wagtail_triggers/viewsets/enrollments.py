@@ -13,7 +13,6 @@ from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
-from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
 from wagtail.admin.views.generic import IndexView, InspectView
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -31,6 +30,7 @@ from oscar_triggers.models import (
 from ..forms.dates import DateRange
 from ..naming import step_names
 from ..permissions import VIEW_PERSONAL_DATA
+from ..segment_filter import NarrowedBySegment, OfSegment
 from ..views.access import ExportsForSome
 from ..way import way_of
 from ..wording import about_in_words, about_types
@@ -81,7 +81,7 @@ def exit_label(enrollment: Enrollment) -> str:
     return str(capfirst(enrollment.get_exit_reason_display())) or "–"
 
 
-class EnrollmentFilterSet(WagtailFilterSet):
+class EnrollmentFilterSet(OfSegment):
     """Narrows the list."""
 
     flow = django_filters.ChoiceFilter(
@@ -128,7 +128,7 @@ class WhoColumn(TitleColumn):
         return context
 
 
-class EnrollmentIndexView(ExportsForSome, LargeListMixin, IndexView):
+class EnrollmentIndexView(NarrowedBySegment, ExportsForSome, LargeListMixin, IndexView):
     """The list."""
 
     list_export = ["who", "flow", "about", "step", "due", "state", "exit", "entered", "ended"]

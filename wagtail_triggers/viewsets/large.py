@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import pgettext
-from wagtail.admin.paginator import WagtailPaginator
+
+from ..paging import CountingPaginator
 
 #: As many rows can be paged through; whoever looks for others narrows the list.
 MOST_LISTED = 10_000
@@ -23,14 +24,37 @@ MOST_EXPORTED = {"csv": 50_000, "xlsx": 10_000}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class CappedPaginator(WagtailPaginator):
-    """Counts up to MOST_LISTED rows, and says "more than" beyond."""
+class _CountOf(Subquery):
+    """How many rows another query finds, as a column."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+class CappedPaginator(CountingPaginator):
+    """Counts up to MOST_LISTED rows, and says "more than" beyond; the page's rows bring the count."""
+
+    def _told(self) -> _CountOf:
+        return _CountOf(self._some)
+
+    @property
+    def _some(self) -> QuerySet[Any]:
+        # Without order and columns: as few as possible are read.
+        rows: QuerySet[Any] = self.object_list
+        return rows.order_by().values("pk")[: MOST_LISTED + 1]
+
+    def _learn(self, count: int) -> None:
+        # It is a cached property.
+        self.__dict__["_counted"] = count
+
+    def _read(self, number: int) -> list[Any]:
+        if (number - 1) * self.per_page >= MOST_LISTED:
+            return []
+        return super()._read(number)
 
     @cached_property
     def _counted(self) -> int:
-        # Without order and columns: as few as possible are read.
-        rows: QuerySet[Any] = self.object_list
-        return rows.order_by().values("pk")[: MOST_LISTED + 1].count()
+        return self._some.count()
 
     @property
     def is_capped(self) -> bool:

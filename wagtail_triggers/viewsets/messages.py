@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import pgettext, pgettext_lazy
-from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, StatusTagColumn, TitleColumn
 from wagtail.admin.views.generic import IndexView, InspectView
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -36,6 +35,7 @@ from ..conversation import address_of, enrollment_lines, letter_parts, step_name
 from ..forms.dates import DateRange
 from ..permissions import RESOLVE_MESSAGE, VIEW_PERSONAL_DATA
 from ..returns import what_came_back
+from ..segment_filter import NarrowedBySegment, OfSegment
 from ..stories import story_of
 from ..views.access import ExportsForSome
 from ..wording import (
@@ -77,7 +77,7 @@ def channel_label(kind: str) -> str:
     return str(channels.registry.get(kind).label or kind) if kind in channels.registry else kind
 
 
-class MessageFilterSet(WagtailFilterSet):
+class MessageFilterSet(OfSegment):
     """Narrows the log."""
 
     state = django_filters.MultipleChoiceFilter(
@@ -171,7 +171,7 @@ def contact_label(message: Message, *, personal: bool) -> str:
     return pgettext("triggers", "Contact %(number)s") % {"number": message.contact_id}
 
 
-class MessageIndexView(ExportsForSome, LargeListMixin, IndexView):
+class MessageIndexView(NarrowedBySegment, ExportsForSome, LargeListMixin, IndexView):
     """The log."""
 
     list_export = ["what", "state", "flow", "to", "about", "planned", "settled", "clicked", "why"]

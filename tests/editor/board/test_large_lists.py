@@ -13,7 +13,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from oscar_triggers.models import Enrollment, Flow, Message, Template
+from oscar_triggers.engine import saved_segments
+from oscar_triggers.models import (
+    Contact,
+    Enrollment,
+    Flow,
+    Message,
+    SegmentMember,
+    SegmentRoll,
+    Template,
+)
 from tests.editor.board.large import before, can_be_asked, multiply, scans
 from tests.editor.conftest import make_flow, make_template, signed_in
 from tests.insight import rows
@@ -104,6 +113,9 @@ def dear(client: Client, url: str, queries: list[dict[str, str]], table: str) ->
             for name, value in query.items()
         }
         statements, _response = asked_by(client, url, **wanted)
+        if "segment" in query:
+            saved_segments.saved()  # Read once in some seconds, and making the rows took longer.
+            statements, _response = asked_by(client, url, **wanted)
         if can_be_asked(query):
             found += [f"{query}: {problem}" for problem in scans(statements, table)]
         if len(statements) > MOST_QUERIES:
@@ -118,6 +130,70 @@ def test_no_page_of_the_log_reads_the_whole_table(admin_user: Any, many_messages
     url = reverse("triggers_messages:index")
     found = dear(signed_in(admin_user), url, LOG, Message._meta.db_table)
     assert not found, "\n".join(found)
+
+
+@pytest.fixture
+def segments(now: datetime) -> None:
+    """Count one segment of few people and one of many, as if they had been asked."""
+    for key, count in (("few", 40), ("many", 30_000)):
+        roll = SegmentRoll.objects.create(
+            segment=key,
+            content_hash=key,
+            started_at=now,
+            counted_at=now,
+            people=count,
+        )
+        first = rows.make_contact()
+        number = "CAST(n.i AS varchar)" if connection.vendor == "postgresql" else "n.i"
+        multiply(first, {"identity_key": f"'{key}:' || {number}"}, count)
+        ids = Contact.objects.filter(identity_key__startswith=f"{key}:").values_list(
+            "pk", flat=True
+        )
+        SegmentMember.objects.bulk_create(
+            [SegmentMember(roll=roll, contact_id=one) for one in ids], batch_size=5_000
+        )
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f'ANALYZE "{SegmentMember._meta.db_table}"')
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["triggers_messages:index", "triggers_enrollments:index"])
+def test_no_segment_makes_a_page_read_the_whole_table(
+    admin_user: Any,
+    many_messages: Message,
+    many_people: Enrollment,
+    segments: None,
+    name: str,
+    settings: Any,
+) -> None:
+    tea = [{"kind": "has_tag", "tag": "tea"}]
+    settings.OSCAR_TRIGGERS = {
+        **settings.OSCAR_TRIGGERS,
+        "SEGMENTS": {key: {"conditions": tea} for key in ("few", "many")},
+    }
+    model = Message if name.startswith("triggers_messages") else Enrollment
+    _spread(model)
+    found = dear(
+        signed_in(admin_user),
+        reverse(name),
+        [{"segment": "few"}, {"segment": "many"}],
+        model._meta.db_table,
+    )
+    assert not found, "\n".join(found)
+
+
+def _spread(model: Any) -> None:
+    """Give each row of a table to somebody else."""
+    table, contacts = model._meta.db_table, Contact._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET contact_id = (SELECT MIN(id) FROM {contacts}) + "
+            f"id % (SELECT MAX(id) - MIN(id) FROM {contacts})"
+        )
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ANALYZE {table}")
 
 
 @pytest.mark.slow

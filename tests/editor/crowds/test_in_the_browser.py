@@ -125,3 +125,31 @@ def test_from_an_empty_list_to_a_letter_that_left(
     page.goto(f"/cms/triggers/calendar/?month={now + timedelta(days=2):%Y-%m}")
     page.get_by_role("link", name="Second flush").wait_for()
     show(page, "calendar")
+
+
+def test_a_list_of_a_segment_is_counted_by_a_click(
+    page: Page, publisher: Any, errors: list[str]
+) -> None:
+    now = timezone.now()
+    for name in ("anna", "boris"):
+        factories.contact(f"{name}@example.com", now=now, tags=("tea",))
+    factories.contact("emil@example.com", now=now)
+    saved_segments.save(
+        key="tea", name="Tea drinkers", asked=[{"kind": "has_tag", "tag": "tea"}], now=now
+    )
+    sign_in(page, publisher)
+    page.goto("/cms/triggers/contacts/")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="People of the segment").click()
+    page.get_by_label("People of the segment").last.select_option("Tea drinkers")
+    page.get_by_text("has not been counted to the end yet").wait_for()
+    show(page, "segment-not-counted")
+    page.get_by_role("button", name="Count", exact=True).click()
+    page.get_by_text("as counted at").wait_for()
+    assert page.url.endswith("/cms/triggers/contacts/?segment=tea")
+    assert page.locator("table.listing tbody tr").count() == 2
+    show(page, "segment-counted")
+    page.goto("/cms/triggers/dashboard/?segment=tea")
+    page.get_by_role("button", name="Count again").click()
+    page.get_by_text("as counted at").wait_for()
+    show(page, "segment-dashboard")
