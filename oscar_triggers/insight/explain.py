@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import pgettext
 
 from ..models import (
@@ -22,9 +22,11 @@ from ..models import (
     FlowState,
     JournalEntry,
     Message,
+    MessageItem,
     MessageState,
     Owner,
 )
+from ..models.partial import NotIndexed
 from . import letters
 from .fates import Fates
 from .lines import Line, about_words, event_words, exit_words
@@ -83,21 +85,23 @@ class _Story:
                 | Q(pk__in=[row.journal_entry_id for row in self.enrollments])
             ).order_by("-occurred_at")[:_MOST_EVENTS]
         )
+        # What speaks for several flows is of one of them, and always to the same person.
+        spoken = MessageItem.objects.filter(message=OuterRef("pk"), enrollment__in=self.enrollments)
         self.messages = list(
-            Message.objects.filter(
-                Q(items__enrollment__in=self.enrollments) | Q(flow=flow, contact_id=contact_id)
-            )
-            .distinct()
+            Message.objects.filter(contact_id=contact_id)
+            .filter(Q(flow=flow) | Exists(spoken))
             .order_by("planned_at", "pk")
             .prefetch_related("dispatches", "items", "conversions")
         )
         self.decisions = list(
-            Decision.objects.filter(
+            Decision.objects.alias(of_flow=NotIndexed("flow_id"))
+            .filter(
                 Q(enrollment__in=self.enrollments)
                 | Q(message__in=self.messages)
-                | Q(journal_entry__in=self.entries, flow=flow)
+                | Q(journal_entry__in=self.entries, of_flow=flow.pk)
                 | Q(flow=flow, rule="blast_guard")
-            ).order_by("decided_at", "pk")
+            )
+            .order_by("decided_at", "pk")
         )
         self.by_message: dict[int | None, list[Decision]] = defaultdict(list)
         self.exits: dict[int | None, Decision] = {}

@@ -43,7 +43,9 @@ from ..models import (
     Step,
     TemplateVersion,
 )
+from ..models.partial import OneOf
 from .findings import LOOK_BACK
+from .upcoming import unfinished
 
 #: A running flow that nobody entered for so long is worth a look.
 QUIET_AFTER = timedelta(days=30)
@@ -150,14 +152,12 @@ def _steps_that_cannot_run() -> QuerySet[Step]:
 
 def _trouble(now: datetime) -> dict[int | None, dict[str, int]]:
     """Count who is on the way or held, and which messages failed lately or are in doubt."""
-    people = (
-        Enrollment.objects.filter(state__in=(EnrollmentState.ACTIVE, EnrollmentState.HELD))
-        .order_by()
-        .values_list("flow_id", "state")
-        .annotate(count=Count("pk"))
-    )
+    people = unfinished().order_by().values_list("flow_id", "state").annotate(count=Count("pk"))
+    # By the index that holds only these.
+    odd = Dispatch.objects.filter(OneOf("state", DispatchState.DEAD, DispatchState.UNKNOWN))
     doubtful = (
-        Dispatch.objects.filter(
+        Dispatch.objects.filter(pk__in=odd.order_by().values("pk"))
+        .filter(
             Q(state=DispatchState.DEAD, settled_at__gt=now - LOOK_BACK)
             | Q(state=DispatchState.UNKNOWN)
         )

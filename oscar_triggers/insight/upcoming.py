@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from ..engine import rolls
 from ..models import (
@@ -18,16 +18,10 @@ from ..models import (
     FlowState,
     SegmentRoll,
 )
+from ..models.partial import OneOf
 
 #: How far ahead is looked.
 AHEAD = timedelta(hours=24)
-
-_OPEN = (
-    DispatchState.PLANNED,
-    DispatchState.RETRY,
-    DispatchState.LEASED,
-    DispatchState.SENDING,
-)
 
 
 @dataclass(kw_only=True)
@@ -66,11 +60,8 @@ def waiting(
     """
     found: dict[int, Waiting] = defaultdict(Waiting)
     soon = Q(due_at__lte=now + AHEAD)
-    # Named one by one: the index of those on their way is asked, not the whole table.
-    people = Enrollment.objects.filter(state__in=(EnrollmentState.ACTIVE, EnrollmentState.HELD))
-    messages = Dispatch.objects.filter(state__in=_OPEN, message__is_shadow=False).exclude(
-        message__flow=None
-    )
+    people = unfinished()
+    messages = open_tries().filter(message__is_shadow=False).exclude(message__flow=None)
     if flow_id is not None:
         people, messages = people.filter(flow_id=flow_id), messages.filter(message__flow_id=flow_id)
     if roll is not None:
@@ -105,3 +96,18 @@ def waiting(
         one.messages, one.messages_due = count, due
         one.note_due(first)
     return dict(found)
+
+
+def unfinished() -> QuerySet[Enrollment]:
+    """Return who is on the way or held: by the indexes of these, not through all who ever were."""
+    states = (EnrollmentState.ACTIVE, EnrollmentState.HELD)
+    first, second = (Enrollment.objects.filter(state=state).order_by() for state in states)
+    return Enrollment.objects.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))
+
+
+def open_tries() -> QuerySet[Dispatch]:
+    """Return the tries that are not over, by the two indexes that hold only these."""
+    waiting = OneOf("state", DispatchState.PLANNED, DispatchState.RETRY)
+    taken = OneOf("state", DispatchState.LEASED, DispatchState.SENDING)
+    first, second = (Dispatch.objects.filter(one).order_by() for one in (waiting, taken))
+    return Dispatch.objects.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))

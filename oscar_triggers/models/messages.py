@@ -290,6 +290,14 @@ class Decision(PrimaryModel):
         verbose_name = pgettext_lazy("triggers", "decision")
         verbose_name_plural = pgettext_lazy("triggers", "decisions")
         ordering = ["decided_at", "id"]
+        indexes = [
+            # Few of the many decisions of a flow, and told to everybody who asks about it.
+            models.Index(
+                fields=["flow"],
+                name="triggers_decision_blasts",
+                condition=models.Q(rule="blast_guard"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.verdict} {self.reason}".strip()

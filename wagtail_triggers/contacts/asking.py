@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import pgettext, pgettext_lazy
 
 from oscar_triggers.definitions import FlowDefinition
 from oscar_triggers.insight.lines import Line
 from oscar_triggers.insight.telling import INFO, NOT_SENT, SENT, WAITING
-from oscar_triggers.models import Contact, Decision, Enrollment, Flow, FlowVersion, Message
+from oscar_triggers.models import (
+    Contact,
+    Decision,
+    Enrollment,
+    Flow,
+    FlowVersion,
+    JournalEntry,
+    Message,
+)
+from oscar_triggers.models.partial import NotIndexed
 
 from ..naming import step_names
 from ..stories import tell
@@ -103,9 +113,18 @@ def _decisions(
     flow: Flow, contact: Contact, ways: list[int], steps: dict[str, str]
 ) -> list[Verdict]:
     messages = Message.objects.filter(flow=flow, contact=contact).values("pk")
-    rows = Decision.objects.filter(enrollment__in=ways)
-    rows |= Decision.objects.filter(message__in=messages)
-    rows |= Decision.objects.filter(flow=flow, journal_entry__contact=contact)
+    entries = JournalEntry.objects.filter(contact=contact).values("pk")
+    every = Decision.objects.order_by().alias(of_flow=NotIndexed("flow_id"))
+    # Each by an index of its own; joined by "or", the whole log would be read.
+    first, *others = (
+        every.filter(one).values("pk")
+        for one in (
+            Q(enrollment__in=ways),
+            Q(message__in=messages),
+            Q(journal_entry__in=entries, of_flow=flow.pk),
+        )
+    )
+    rows = Decision.objects.filter(pk__in=first.union(*others))
     return [
         Verdict(
             row=row,

@@ -99,6 +99,7 @@ class EnrollmentFilterSet(OfSegment):
     exit_reason = django_filters.ChoiceFilter(
         label=pgettext_lazy("triggers", "Why they left"),
         choices=ExitReason.choices,
+        method="with_reason",
         empty_label=pgettext_lazy("triggers", "All"),
     )
     entered_at = django_filters.DateFromToRangeFilter(
@@ -108,6 +109,10 @@ class EnrollmentFilterSet(OfSegment):
     class Meta:
         model = Enrollment
         fields: list[str] = []
+
+    def with_reason(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep who left, and of those for this reason: in the words of its index."""
+        return queryset.filter(exit_reason=value).exclude(exit_reason="")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, models
@@ -43,15 +43,6 @@ def before(days: str) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%S', r.{days}, '-' || n.i || ' minutes')"
 
 
-#: What is found by indexes with a condition.
-CONDITIONAL = frozenset({"state", "reason", "exit_reason"})
-
-
-def can_be_asked(query: Iterable[str]) -> bool:
-    """Say whether this database uses the index that is there for a query."""
-    return connection.vendor == "postgresql" or not CONDITIONAL & set(query)
-
-
 def scans(statements: list[dict[str, str]], table: str) -> Iterator[str]:
     """Yield the statements that read a whole table, or far more of it than they show."""
     for statement in statements:
@@ -88,8 +79,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _has_scan(sql: str, table: str) -> str:
     """Return a step that walks the table itself; walking an index in its order ends at a limit.
 
-    What an index found may be sorted. Indexes with a condition SQLite uses only by chance: it is
-    not asked about those.
+    What an index found may be sorted.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
