@@ -1,7 +1,8 @@
-"""Takes a picture of each screen of the editor; of the main ones in dark and as on a phone too.
+"""Takes a picture of each screen of the editor, in light, in dark and as on a phone.
 
-Run `python docs/screenshots.py http://127.0.0.1:8000` against a running sandbox (`make sandbox`);
-add a row to SCREENS for a new screen. Pictures go to docs/_static/screens/.
+Run `python docs/screenshots.py http://127.0.0.1:8000` against a running sandbox (`make sandbox`) in
+which some days passed (`sandbox_travel 26h`); add a row to SCREENS for a new screen. Pictures go to
+docs/_static/screens/, and docs/reference/screens.md is written to show them.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 FOLDER = Path(__file__).resolve().parent / "_static" / "screens"
+PAGE = Path(__file__).resolve().parent / "reference" / "screens.md"
 #: As `sandbox.shop.people.ADMIN`; the sandbox prints it.
 LOGIN = ("admin@kettle-and-pine.example", "admin")
 FLOW = "Abandoned basket"
 BRANCHING = "Thanks for an order"
 LETTER = "Abandoned basket 1: reminder"
+TEXT = "Gift card, at the counter"
 _QUALITY = 78
 #: Milliseconds; a busy machine is slow.
 _PATIENCE = 90_000
@@ -107,57 +110,107 @@ class Screen:
     """One screen: where it is, and what to do there."""
 
     name: str
+    title: str
     path: str
     acts: tuple[Act, ...] = field(default=())
-    #: Whether it is shown in dark and as on a phone too.
-    is_main: bool = False
 
 
 FLOWS = "/cms/triggers/flows/"
 LETTERS = "/cms/triggers/templates/"
 CONTACTS = "/cms/triggers/contacts/"
-ONE_OFF = "/cms/triggers/one-off-letters/"
+MESSAGES = "/cms/triggers/messages/"
 SCREENS = (
-    Screen(name="dashboard", path="/cms/triggers/dashboard/", is_main=True),
-    Screen(name="flows", path=FLOWS),
-    Screen(name="ready-flows", path="/cms/triggers/ready/"),
-    Screen(name="flow-when-and-who", path=FLOWS, acts=(row(FLOW),)),
-    Screen(name="flow-steps", path=FLOWS, acts=(row(FLOW), tab("Steps"))),
-    Screen(name="flow-goals", path=FLOWS, acts=(row(FLOW), tab("Goals and limits"))),
-    Screen(name="flow-versions", path=FLOWS, acts=(row(FLOW), tab("Versions"))),
+    Screen(name="dashboard", title="Dashboard", path="/cms/triggers/dashboard/"),
+    Screen(name="flows", title="Flows", path=FLOWS),
+    Screen(name="ready-flows", title="Ready flows", path="/cms/triggers/ready/"),
+    Screen(name="flow-when-and-who", title="A flow: when and who", path=FLOWS, acts=(row(FLOW),)),
+    Screen(
+        name="flow-steps", title="A flow: its steps", path=FLOWS, acts=(row(FLOW), tab("Steps"))
+    ),
+    Screen(
+        name="flow-goals",
+        title="A flow: goals and limits",
+        path=FLOWS,
+        acts=(row(FLOW), tab("Goals and limits")),
+    ),
+    Screen(
+        name="flow-versions",
+        title="A flow: its versions",
+        path=FLOWS,
+        acts=(row(FLOW), tab("Versions")),
+    ),
     Screen(
         name="flow-diagram",
+        title="A flow: the diagram beside the steps",
         path=FLOWS,
         acts=(row(FLOW), tab("Steps"), panel("Toggle diagram")),
-        is_main=True,
     ),
     Screen(
         name="flow-branches",
+        title="A flow with branches",
         path=FLOWS,
         acts=(row(BRANCHING), tab("Steps"), panel("Toggle diagram")),
     ),
-    Screen(name="flow-checks", path=FLOWS, acts=(row(FLOW), panel("Toggle checks"))),
+    Screen(
+        name="flow-checks",
+        title="A flow: what the checks say",
+        path=FLOWS,
+        acts=(row(FLOW), panel("Toggle checks")),
+    ),
     Screen(
         name="flow-play",
+        title="A flow, played for a person",
         path=FLOWS,
         acts=(row(FLOW), panel("Toggle “Play it”"), button("Play it")),
     ),
-    Screen(name="flow-publishing", path=FLOWS, acts=(row(FLOW), press_publish)),
-    Screen(name="templates", path=LETTERS),
     Screen(
-        name="template", path=LETTERS, acts=(row(LETTER), panel("Toggle preview")), is_main=True
+        name="flow-publishing",
+        title="A flow: what publishing would do",
+        path=FLOWS,
+        acts=(row(FLOW), press_publish),
     ),
-    Screen(name="looks", path="/cms/settings/wagtail_triggers/letterbrand/"),
-    Screen(name="segments", path="/cms/triggers/segments/"),
-    Screen(name="one-off", path=ONE_OFF, acts=(follow(ONE_OFF),)),
-    Screen(name="calendar", path="/cms/triggers/calendar/"),
-    Screen(name="contacts", path=CONTACTS),
-    Screen(name="contact", path=CONTACTS, acts=(follow(CONTACTS),), is_main=True),
-    Screen(name="messages", path="/cms/triggers/messages/"),
-    Screen(name="why", path=CONTACTS, acts=(follow(CONTACTS), button("Ask"))),
-    Screen(name="sending", path="/cms/triggers/sending/"),
-    Screen(name="waiting", path="/cms/triggers/waiting/"),
-    Screen(name="answers", path="/cms/triggers/answers/"),
+    Screen(name="templates", title="Templates", path=LETTERS),
+    Screen(name="ready-letters", title="Ready letters", path="/cms/triggers/ready-letters/"),
+    Screen(
+        name="template",
+        title="A letter with its preview",
+        path=LETTERS,
+        acts=(row(LETTER), panel("Toggle preview")),
+    ),
+    Screen(
+        name="letter-checks",
+        title="A letter: what the checks say",
+        path=LETTERS,
+        acts=(row(LETTER), panel("Toggle preview"), panel("Toggle checks")),
+    ),
+    Screen(name="text", title="A text for a channel of words", path=LETTERS, acts=(row(TEXT),)),
+    Screen(
+        name="looks", title="Looks of letters", path="/cms/settings/wagtail_triggers/letterbrand/"
+    ),
+    Screen(name="segments", title="Segments", path="/cms/triggers/segments/"),
+    Screen(name="one-off", title="A one-off letter", path="/cms/triggers/one-off-letters/new/"),
+    Screen(name="calendar", title="Calendar", path="/cms/triggers/calendar/"),
+    Screen(name="contacts", title="Contacts", path=CONTACTS),
+    Screen(name="contact", title="A contact", path=CONTACTS, acts=(follow(CONTACTS),)),
+    Screen(name="on-their-way", title="On their way", path="/cms/triggers/on-their-way/"),
+    Screen(name="messages", title="Messages", path="/cms/triggers/messages/"),
+    Screen(
+        name="message",
+        title="A message: what was decided, and why",
+        path=MESSAGES,
+        acts=(follow(f"{MESSAGES}inspect/"),),
+    ),
+    Screen(
+        name="why",
+        title="Why did they get it, or not?",
+        path=CONTACTS,
+        acts=(follow(CONTACTS), button("Ask")),
+    ),
+    Screen(name="sending", title="Sending", path="/cms/triggers/sending/"),
+    Screen(name="doubts", title="Messages in doubt", path="/cms/triggers/doubts/"),
+    Screen(name="blocked", title="Blocked addresses", path="/cms/triggers/blocked/"),
+    Screen(name="waiting", title="Who waits for a product", path="/cms/triggers/waiting/"),
+    Screen(name="answers", title="Answers to questions", path="/cms/triggers/answers/"),
 )
 
 
@@ -182,8 +235,6 @@ def take(browser: Browser, base: str, look: Look, wanted: set[str]) -> list[str]
     for screen in SCREENS:
         if wanted and screen.name not in wanted:
             continue
-        if not wanted and look.name != "light" and not screen.is_main:
-            continue
         try:
             page.goto(screen.path)
             for act in screen.acts:
@@ -195,6 +246,8 @@ def take(browser: Browser, base: str, look: Look, wanted: set[str]) -> list[str]
         # Panels slide in, and say what they asked for.
         page.wait_for_timeout(900)
         page.wait_for_function(_NOTHING_WAITS)
+        # Wagtail opens the side panel again that was open last.
+        page.evaluate("localStorage.clear()")
         keep(page.screenshot(animations="disabled"), f"{screen.name}-{look.name}")
     context.close()
     return missed
@@ -205,6 +258,20 @@ def keep(png: bytes, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.save(FOLDER / f"{name}.webp", quality=_QUALITY, method=6)
+
+
+def show() -> None:
+    """Write the page that shows the pictures."""
+    parts = ["# Screens", "What `python docs/screenshots.py` saw in the sandbox."]
+    for screen in SCREENS:
+        light, *others = (f"../_static/screens/{screen.name}-{look.name}.webp" for look in LOOKS)
+        links = [f"[{look.name}]({path})" for look, path in zip(LOOKS[1:], others, strict=True)]
+        parts += [
+            f"## {screen.title}",
+            f"![{screen.title}]({light})",
+            f"The same in {' and as on a '.join(links)}.",
+        ]
+    PAGE.write_text("\n\n".join(parts) + "\n")
 
 
 def main() -> int:
@@ -225,6 +292,7 @@ def main() -> int:
         browser.close()
     for line in missed:
         sys.stderr.write(f"No picture of {line}\n")
+    show()
     size = sum(one.stat().st_size for one in FOLDER.glob("*.webp"))
     sys.stdout.write(f"{FOLDER}: {size / 1_000_000:.1f} MB\n")
     return 1 if missed else 0

@@ -12,6 +12,8 @@ from wagtail.admin.ui.components import MediaContainer
 from wagtail.admin.ui.side_panels import ChecksSidePanel
 from wagtail.admin.userbar import ContentCheckerItem
 
+from oscar_triggers.policy.points import EMAIL
+
 #: The scripts of Wagtail's that look at a previewed page.
 _SCRIPTS = ("wagtailadmin/js/vendor.js", "wagtailadmin/js/userbar.js")
 
@@ -72,14 +74,15 @@ class WithLetterChecker:
     object: Any
 
     def get_side_panels(self) -> MediaContainer:
-        """Put the panel where Wagtail's stands."""
+        """Put the panel where Wagtail's stands; what a text costs stands beside the text."""
         shown: Any = super().get_side_panels()  # type: ignore[misc]  # the view that it is mixed into has it
-        return MediaContainer(
-            ReadabilityPanel(panel.object, panel.request)
-            if type(panel) is ChecksSidePanel
-            else panel
-            for panel in shown
-        )
+        panels = []
+        for panel in shown:
+            if type(panel) is not ChecksSidePanel:
+                panels.append(panel)
+            elif panel.object.channel == EMAIL:
+                panels.append(ReadabilityPanel(panel.object, panel.request))
+        return MediaContainer(panels)
 
 
 def is_asked(request: HttpRequest) -> bool:

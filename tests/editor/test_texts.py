@@ -25,6 +25,7 @@ from wagtail_triggers.previews import LIGHT, TEXT
 __all__ = ["left_basket"]
 
 ADD = f"{TEMPLATES}:add"
+EDIT = f"{TEMPLATES}:edit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +204,12 @@ def test_a_text_of_a_file_is_taken_over_as_a_text(publisher: Any, db: None) -> N
     draft.refresh_from_db()
     assert (draft.channel, draft.text, draft.live) == ("counter_screen", "Hello", True)
     assert Template.objects.get().owner == Owner.EDITOR
+
+
+def test_the_checks_of_letters_stand_beside_letters_only(publisher_client: Client) -> None:
+    for draft, is_letter in ((make_template(), True), (make_text(), False)):
+        form = publisher_client.get(reverse(EDIT, args=[draft.pk])).content.decode()
+        assert ("Toggle checks" in form) == is_letter
 
 
 def test_a_shop_without_such_a_channel_is_not_offered_any_text(
