@@ -32,6 +32,7 @@ from wagtail.snippets.views.snippets import (
 from oscar_triggers.channels import name_of
 from oscar_triggers.policy.points import EMAIL
 
+from .. import letter_languages
 from ..forms.dates import publishing_panel
 from ..letter_checker import WithLetterChecker
 from ..models import TemplateDraft
@@ -172,7 +173,12 @@ class TemplateIndexView(IndexView):
 
 
 class TemplateEditView(PublishesWithRemark, WithLetterChecker, EditView):
-    """The editor of one template."""
+    """The editor of one template, with its other languages above."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the languages."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return {**context, **letter_languages.context_of(self.object, self.request.user)}
 
 
 class TemplateCreateView(PublishesWithRemark, WithLetterChecker, CreateView):
@@ -199,7 +205,8 @@ class TemplateCopyView(PublishesWithRemark, WithLetterChecker, CopyView):
     def get_initial_form_instance(self) -> Any:
         """Return the copied draft without what must differ."""
         instance = super().get_initial_form_instance()
-        instance.language = ""
+        asked = self.request.GET.get("language", "")
+        instance.language = asked if asked in dict(language_choices()) else ""
         instance.first_published_at = None
         return instance
 
