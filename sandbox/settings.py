@@ -122,9 +122,19 @@ def database(url: str) -> dict[str, Any]:
     return config
 
 
+def apps_of(config: dict[str, Any]) -> list[str]:
+    """Return the apps that a database needs: Wagtail's search uses PostgreSQL's own fields there.
+
+    Django 6.1 checks it; without psycopg, as on SQLite, the app cannot be loaded.
+    """
+    is_postgresql = config["ENGINE"] == "django.db.backends.postgresql"
+    return ["django.contrib.postgres"] if WITH_WAGTAIL and is_postgresql else []
+
+
 DATABASES = {
     "default": database(env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'shop.sqlite3'}"))
 }
+INSTALLED_APPS += apps_of(DATABASES["default"])
 
 # ── People, languages, files ─────────────────────────────────────────────────────────────────────
 

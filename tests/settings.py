@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.settings import *  # noqa: F403 — the tests run on the very shop of the sandbox
+from sandbox.settings import INSTALLED_APPS as _INSTALLED_APPS
 from sandbox.settings import OSCAR_TRIGGERS as _OSCAR_TRIGGERS
-from sandbox.settings import database, env
+from sandbox.settings import apps_of, database, env
 
 # Nothing that a test writes stays in the tree.
 _TEMPORARY = Path(tempfile.mkdtemp(prefix="oscar-triggers-tests-"))
@@ -32,6 +33,7 @@ else:
     # Several runs may share one server.
     _DATABASE["TEST"] = {"NAME": f"test_triggers_{os.getpid()}"}
 DATABASES = {"default": _DATABASE}
+INSTALLED_APPS = [*dict.fromkeys([*_INSTALLED_APPS, *apps_of(_DATABASE)])]
 
 DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
