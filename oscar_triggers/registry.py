@@ -31,6 +31,18 @@ class Registry(Generic[T]):
         self._entries[kind] = entry
         return entry
 
+    def add_one_of(self, entry_class: type[T]) -> bool:
+        """Register an instance under its class's `name`, else under what the class is called.
+
+        Returns whether it is new; raises AlreadyRegistered where another class has the name.
+        """
+        name = getattr(entry_class, "name", "") or entry_class.__name__
+        present = self._entries.get(name)
+        if type(present) is entry_class:
+            return False
+        self.add(name, entry_class())
+        return True
+
     def get(self, kind: str) -> T:
         """Return the entry of a kind; raises UnknownKind with the known ones."""
         try:

@@ -28,7 +28,8 @@ from .voucher_words import used_in_words
 
 MEDIA = forms.Media(css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/editor.js"])
 WORDS_MEDIA = forms.Media(
-    css={"all": ["wagtail_triggers/editor.css"]}, js=["wagtail_triggers/words.js"]
+    css={"all": ["wagtail_triggers/editor.css"]},
+    js=["wagtail_triggers/asking.js", "wagtail_triggers/words.js"],
 )
 
 

@@ -14,7 +14,7 @@ from .crowds import count_in_words, link_kind
 
 CROWDS = forms.Media(
     css={"all": ["wagtail_triggers/editor.css", "wagtail_triggers/crowds.css"]},
-    js=["wagtail_triggers/crowds.js"],
+    js=["wagtail_triggers/asking.js", "wagtail_triggers/crowds.js"],
 )
 
 

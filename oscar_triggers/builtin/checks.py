@@ -49,7 +49,7 @@ def _problems_of(step: StepDefinition, stream: str) -> list[Problem]:
     misfit = _misfit(key, templates.channel_of(key), channel)
     if misfit:
         return [Problem(where=where, message=misfit)]
-    if stream != PROMOTIONAL or channels.registry.get(channel).content != "email":
+    if stream != PROMOTIONAL or channels.takes_text(channel):
         return []
     return [
         Problem(where=f"{where} › {key} ({language}) › {problem.where}", message=problem.message)

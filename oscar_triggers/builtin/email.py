@@ -54,7 +54,7 @@ class EmailChannel(Channel):
 
     kind: ClassVar[str] = "email"
     label: ClassVar[Any] = pgettext_lazy("triggers", "E-mail")
-    content: ClassVar[str] = "email"
+    content: ClassVar[str] = channels.EMAIL_CONTENT
 
     @cached_property
     def _post(self) -> _Post:

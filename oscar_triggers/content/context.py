@@ -72,9 +72,7 @@ P = TypeVar("P", bound=type[ContextProvider])
 
 def register(provider_class: P) -> P:
     """Register a provider class under its name, or its class name (a class decorator)."""
-    name = provider_class.name or provider_class.__name__
-    if name not in registry:
-        registry.add(name, provider_class())
+    registry.add_one_of(provider_class)
     return provider_class
 
 

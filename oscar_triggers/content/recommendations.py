@@ -74,9 +74,7 @@ R = TypeVar("R", bound=type[Recommender])
 
 def register(recommender_class: R) -> R:
     """Register a recommender, and the merge tags of the list that it fills (a class decorator)."""
-    name = recommender_class.name or recommender_class.__name__
-    if name not in registry:
-        registry.add(name, recommender_class())
+    if registry.add_one_of(recommender_class):
         register_tags(
             tag
             for tag in _tags(recommender_class.fills, recommender_class.label)

@@ -70,9 +70,7 @@ S = TypeVar("S", bound=type[StoreSource])
 
 def register(source_class: S) -> S:
     """Register a source of shops under its name, or its class name (a class decorator)."""
-    name = source_class.name or source_class.__name__
-    if name not in registry:
-        registry.add(name, source_class())
+    registry.add_one_of(source_class)
     return source_class
 
 

@@ -19,7 +19,7 @@ class MemoryChannel(Channel):
 
     kind: ClassVar[str] = "memory"
     label: ClassVar[Any] = "Memory"
-    content: ClassVar[str] = "email"
+    content: ClassVar[str] = channels.EMAIL_CONTENT
 
     def normalise(self, value: str) -> str:
         """Return the point in small letters; raises ValueError for an empty one."""

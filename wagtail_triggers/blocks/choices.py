@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -16,12 +17,7 @@ def template_choices() -> list[tuple[str, str]]:
 
     A text is named with the channel that it is written for.
     """
-    names, written_for = _templates()
-    found = {
-        key: f"{name} ({name_of(written_for[key])})" if takes_text(written_for[key]) else name
-        for key, name in names.items()
-    }
-    return _by_name(found, ())
+    return _named(*_templates())
 
 
 def letter_choices() -> list[tuple[str, str]]:
@@ -33,7 +29,25 @@ def letter_choices() -> list[tuple[str, str]]:
 
 def texts_by_key() -> dict[str, str]:
     """Return the channels of those templates that are texts."""
-    return {key: channel for key, channel in _templates()[1].items() if takes_text(channel)}
+    return _texts(_templates()[1])
+
+
+def templates_and_texts() -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Return both: what there is to choose, and the channels of the texts among it."""
+    names, written_for = _templates()
+    return _named(names, written_for), _texts(written_for)
+
+
+def _named(names: Mapping[str, str], written_for: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = {
+        key: f"{name} ({name_of(written_for[key])})" if takes_text(written_for[key]) else name
+        for key, name in names.items()
+    }
+    return _by_name(found, ())
+
+
+def _texts(written_for: Mapping[str, str]) -> dict[str, str]:
+    return {key: channel for key, channel in written_for.items() if takes_text(channel)}
 
 
 def _templates() -> tuple[dict[str, str], dict[str, str]]:

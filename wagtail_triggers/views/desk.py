@@ -21,7 +21,7 @@ from oscar_triggers.engine import matching
 from oscar_triggers.exceptions import InvalidOptions, ProblemsError, TriggersError, UnknownKind
 
 from ..approving import facts_of
-from ..blocks.choices import template_choices, texts_by_key
+from ..blocks.choices import templates_and_texts
 from ..compiler import to_definition
 from ..diagram import diagram_of
 from ..findings import findings_of
@@ -161,7 +161,8 @@ def publishing(request: HttpRequest, draft: FlowDraft) -> HttpResponse:
 @requires(any_of=(ADD, CHANGE))
 def letters(request: HttpRequest) -> JsonResponse:
     """Return the letters that a step may send, with their keys: one may be new since."""
-    return JsonResponse({"letters": template_choices(), "texts": texts_by_key()})
+    choices, texts = templates_and_texts()
+    return JsonResponse({"letters": choices, "texts": texts})
 
 
 @require_GET

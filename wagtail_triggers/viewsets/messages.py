@@ -73,11 +73,6 @@ def why_label(message: Message) -> str:
     return capfirst(reason_in_words(message.reason)) or "–"
 
 
-def channel_label(kind: str) -> str:
-    """Return the name of a channel."""
-    return str(channels.registry.get(kind).label or kind) if kind in channels.registry else kind
-
-
 class MessageFilterSet(OfSegment):
     """Narrows the log."""
 
@@ -99,7 +94,7 @@ class MessageFilterSet(OfSegment):
     )
     channel = django_filters.ChoiceFilter(
         label=pgettext_lazy("triggers", "Channel"),
-        choices=lambda: [(kind, channel_label(kind)) for kind in channels.registry],
+        choices=lambda: [(kind, channels.name_of(kind)) for kind in channels.registry],
         method="with_channel",
         empty_label=pgettext_lazy("triggers", "All"),
     )
@@ -302,7 +297,7 @@ class MessageInspectView(InspectView):
             came_back=what_came_back(message, dispatches),
             story=story_of(message, steps, now),
             dispatches=[
-                (one, channel_label(one.channel), capfirst(reason_in_words(one.reason)))
+                (one, channels.name_of(one.channel), capfirst(reason_in_words(one.reason)))
                 for one in dispatches
             ],
             decisions=[
