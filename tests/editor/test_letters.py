@@ -103,6 +103,12 @@ def test_what_an_author_writes_runs_nothing_in_the_preview(publisher_client: Cli
     assert [one.rpartition("/")[2] for one in scripts] == ["vendor.js", "userbar.js"]
     assert all(one.startswith("http://testserver/static/wagtailadmin/js/") for one in scripts)
     assert "form-action 'none'" in policy
+    # In a tab of its own nobody asks the checker, and nothing runs at all.
+    alone = publisher_client.get(
+        reverse(f"{TEMPLATES}:preview_on_edit", args=[draft.pk]), {"mode": LIGHT}
+    )
+    assert "script-src" not in alone["Content-Security-Policy"]
+    assert "<script" not in alone.content.decode()
 
 
 @pytest.mark.parametrize(

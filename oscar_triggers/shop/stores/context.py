@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -25,10 +24,12 @@ class StoreContext(context.ContextProvider):
 
     def provide_many(self, subjects: Sequence[Subject], now: datetime) -> list[Provided]:
         """Return a shop for each subject, in a constant number of queries for each site."""
-        known = cache(stores.stores)
+        known = {one: stores.stores(one) for one in dict.fromkeys(one.site_id for one in subjects)}
+        # Nobody's address is looked for where there is no shop to go to.
+        places = places_of(subjects) if any(known.values()) else [None] * len(subjects)
         return [
-            Provided(values={ROOT: _said(stores.nearest(place, known(one.site_id)), one.site_id)})
-            for one, place in zip(subjects, places_of(subjects), strict=True)
+            Provided(values={ROOT: _said(stores.nearest(place, known[one.site_id]), one.site_id)})
+            for one, place in zip(subjects, places, strict=True)
         ]
 
 

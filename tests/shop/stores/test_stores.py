@@ -167,3 +167,11 @@ def test_a_letter_that_names_no_shop_asks_nothing(db: None) -> None:
         [given] = context.provide_wanted([wanted], timezone.now())
     assert "store" not in given.values
     assert not [one for one in captured if "partner" in one["sql"]]
+
+
+def test_in_a_shop_without_counters_nobodys_address_is_looked_for(db: None) -> None:
+    wanted = Wanted(subject=reader(factories.UserFactory()), paths=PATHS)
+    with CaptureQueriesContext(connection) as captured:
+        [given] = context.provide_wanted([wanted], timezone.now())
+    assert given.values["store"]["name"] == ""
+    assert not [one for one in captured if "useraddress" in one["sql"].lower()]
