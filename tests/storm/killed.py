@@ -6,18 +6,19 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.storm.ground import Ground, asked, lease_names
 from tests.storm.listening import Listener
 from tests.storm.processes import Process, Supervisor, wait_until
 
 TICK = 1.0
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(kw_only=True)
@@ -82,7 +83,7 @@ class Storm:
 
     def _strike(self, what: str) -> None:
         # In the thick of it: where somebody is handing over.
-        self._await(lambda: bool(self._marked(self._all_owners())), 20)
+        self._await(lambda: bool(self._marks(self._all_owners())), 20)
         for kill in self.kills:
             # How fast workers recover is not measured where the servers went down meanwhile.
             kill.is_measured = kill.is_measured and kill.recovered_after is not None
@@ -101,32 +102,45 @@ class Storm:
 
     def _kill(self, victim: Process, chance: random.Random) -> None:
         """Wait until a worker is handing over, and cut its power somewhere in it."""
+        seen: set[int] = set()
 
-        def is_handing_over() -> bool:
+        def caught() -> tuple[str, ...]:
             # Another one stands, or nobody could take over what this one leaves.
-            others = any(one.stands for one in self.workers if one is not victim)
-            return others and victim.stands and bool(self._marked(lease_names(victim)))
+            if not victim.stands or all(one is victim or not one.stands for one in self.workers):
+                return ()
+            owners = lease_names(victim)
+            now = self._marks(owners)
+            begun = now - seen
+            seen.clear()
+            seen.update(now)
+            if not begun:
+                return ()
+            # Early or late in it, before or after the server accepted: but still in it.
+            time.sleep(chance.uniform(0.0, 0.7) * self.ground.sink.delay)
+            return owners if begun & self._marks(owners) else ()
 
         # Not for ever: a kill that hits an idle worker counts as one that missed.
-        self._await(is_handing_over, 30)
-        time.sleep(chance.uniform(0.0, 0.02))
-        owners = lease_names(victim)
+        owners = self._await(caught, 30) or lease_names(victim)
         victim.kill()
         # What its connections had already sent is still carried out.
         time.sleep(0.15)
-        left = self._marked(owners)
+        left = len(self._marks(owners))
         self.kills.append(Kill(at=time.monotonic(), owners=owners, in_hand_over=left))
 
-    def _await(self, truth: Any, patience: float) -> None:
+    def _await(self, truth: Callable[[], _Answer], patience: float) -> _Answer:
+        """Return what `truth` says, as soon as that is something or after `patience` seconds."""
         began = time.monotonic()
-        while not truth() and time.monotonic() - began < patience:
+        while not (said := truth()) and time.monotonic() - began < patience:
             self._look_at_recoveries()
             time.sleep(0.004)
+        return said
 
-    def _marked(self, owners: tuple[str, ...]) -> int:
+    def _marks(self, owners: tuple[str, ...]) -> set[int]:
         from oscar_triggers.models import DispatchState
 
-        return asked(lambda: held(owners, DispatchState.SENDING).count()) if owners else 0
+        if not owners:
+            return set()
+        return asked(lambda: set(held(owners, DispatchState.SENDING).values_list("pk", flat=True)))
 
     def _look_at_recoveries(self) -> None:
         from oscar_triggers.models import DispatchState

@@ -191,6 +191,8 @@ class Sink:
 
     port: int
     log: Path
+    #: What it was started with, in seconds.
+    delay: float = 0.0
     process: subprocess.Popen[str] | None = None
 
     def accepted(self) -> list[Accepted]:
@@ -226,9 +228,8 @@ def running_sink(log: Path | None, *, delay: float = 0.0) -> Iterator[Sink]:
     )
     try:
         assert process.stdout is not None
-        yield Sink(
-            port=int(process.stdout.readline()), log=log or Path(os.devnull), process=process
-        )
+        port = int(process.stdout.readline())
+        yield Sink(port=port, log=log or Path(os.devnull), delay=delay, process=process)
     finally:
         process.kill()
         process.wait()
