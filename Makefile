@@ -24,7 +24,7 @@ SHARED := -n $(WORKERS) --dist loadgroup
 LONG := tests/content/test_compile_once.py tests/engine/test_annual_dates.py tests/engine/test_files.py \
 	tests/engine/test_state_machine.py tests/policy/test_consent.py tests/policy/test_windows.py
 
-.PHONY: help sandbox sandbox-production demo test test-sqlite test-postgres test-postgres-only test-long \
+.PHONY: help sandbox sandbox-production demo test test-sqlite test-localize test-postgres test-postgres-only test-long \
 	lint format messages docs screenshots ci ci-parts ci-look ci-postgres test-next storm clean
 
 help: ## Show this menu
@@ -43,12 +43,12 @@ demo: $(VENV)/.installed-sandbox ## Play the main job without a person (BREAK=or
 
 # ── Checking ─────────────────────────────────────────────────────────────────────────────────────
 
-test: test-postgres-only test-sqlite ## Run the tests: PostgreSQL's own, then all on SQLite (ARGS=…)
+test: test-postgres-only test-sqlite test-localize ## Run the tests: PostgreSQL's own, then all on SQLite (ARGS=…)
 
 # Exit code 5: ARGS names tests of which none is of this kind.
 test-sqlite: $(VENV)/.installed-dev
 	@echo "── on SQLite ──"
-	@env -u TEST_DATABASE_URL $(PYTEST) $(SHARED) -m "not (postgres or storm or alone)" $(ARGS) || [ $$? -eq 5 ]
+	@env -u TEST_DATABASE_URL $(PYTEST) $(SHARED) -m "not (postgres or storm or alone or localize)" $(ARGS) || [ $$? -eq 5 ]
 	@echo "── storms, races and measurements on SQLite, one after another ──"
 	@env -u TEST_DATABASE_URL $(PYTEST) -m "(storm or alone) and not postgres" $(ARGS) || [ $$? -eq 5 ]
 
@@ -56,10 +56,14 @@ test-postgres-only: $(VENV)/.installed-dev
 	@echo "── on PostgreSQL, what only it can show ──"
 	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) -m postgres $(ARGS) || [ $$? -eq 5 ]
 
+test-localize: $(VENV)/.installed-dev ## Run what a shop with wagtail-localize gets
+	@echo "── with wagtail-localize ──"
+	@env -u TEST_DATABASE_URL WITH_LOCALIZE=1 $(PYTEST) -m localize $(or $(ARGS),tests/localize) || [ $$? -eq 5 ]
+
 test-postgres: $(VENV)/.installed-dev ## Run all tests but the browser's on PostgreSQL
 	@echo "── on PostgreSQL ──"
 	@TEST_DATABASE_URL=$${TEST_DATABASE_URL:-$(POSTGRES_URL)} $(PYTEST) \
-		-m "postgres or not (browser or slow)" $(ARGS)
+		-m "postgres or not (browser or slow or localize)" $(ARGS)
 
 test-long: $(VENV)/.installed-dev ## Draw all examples of the tests that draw some; CI draws a tenth
 	@TEST_LONG=1 $(PYTEST) $(LONG) $(ARGS)

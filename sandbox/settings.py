@@ -40,7 +40,10 @@ X_FRAME_OPTIONS = "SAMEORIGIN"  # Wagtail's preview panel frames the site's own 
 
 #: The engine needs no Wagtail; `WITHOUT_WAGTAIL=1` runs the shop as if it were not installed.
 WITH_WAGTAIL = find_spec("wagtail") is not None and not env.bool("WITHOUT_WAGTAIL", default=False)
+#: `WITH_LOCALIZE=1` has letters translated by wagtail-localize, where it is installed.
+WITH_LOCALIZE = WITH_WAGTAIL and env.bool("WITH_LOCALIZE", default=False)
 WAGTAIL_APPS = [
+    *(["wagtail_localize", "wagtail_localize.locales"] if WITH_LOCALIZE else []),
     "wagtail.contrib.forms",
     "wagtail.contrib.settings",
     "wagtail.embeds",

@@ -41,7 +41,7 @@ fi
 # What depends on Django's version and asks a database (TEST_DATABASE_URL; SQLite without one).
 # Storms, stories and the sandbox run in the matrix (noxfile.py), and so does what measures time.
 .venv-next/bin/python -m pytest -q -n "${WORKERS:-2}" --dist loadgroup --with-database \
-    -m "not (browser or slow or storm or alone or postgres)" "$@"
+    -m "not (browser or slow or storm or alone or postgres or localize)" "$@"
 # Of these most ask no database, and what they meet came with a newer Django.
 .venv-next/bin/python -m pytest -q -m "not (slow or alone or storm or postgres)" \
     tests/content/test_email_channel.py tests/content/test_headers.py tests/content/test_presets.py

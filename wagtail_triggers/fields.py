@@ -42,6 +42,32 @@ class RegistryStreamField(StreamField):
             result.unknown_kinds = sorted(_unknown(_plain(value), self.stream_block))
         return result
 
+    def get_translatable_segments(self, value: StreamValue) -> list[Any]:
+        """Return the words of stored blocks for wagtail-localize.
+
+        Its own reader stumbles over a field that a block got after it was stored.
+        """
+        from wagtail_localize.segments.extract import StreamFieldSegmentExtractor
+
+        class Extractor(StreamFieldSegmentExtractor):
+            def handle_block(self, block: Any, value: Any, raw_value: Any = None) -> list[Any]:
+                if value is None:
+                    return []
+                found: list[Any] = super().handle_block(block, value, raw_value=raw_value)
+                return found
+
+        segments: list[Any] = Extractor(self, include_overridables=True).handle_stream_block(value)
+        return segments
+
+    def restore_translated_segments(self, value: StreamValue, segments: list[Any]) -> StreamValue:
+        """Return stored blocks with other words, from wagtail-localize."""
+        from wagtail_localize.segments.ingest import StreamFieldSegmentsWriter
+
+        # Pages are chosen by their own id in every language; so neither locale is asked for.
+        writer = StreamFieldSegmentsWriter(self, None, None)
+        written: StreamValue = writer.handle_stream_block(value, segments)
+        return written
+
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         """Return what a migration needs: the registry's name and the plain field options."""
         name, path, args, kwargs = models.Field.deconstruct(self)

@@ -140,6 +140,34 @@ def _placed(problems: list[Problem] | tuple[Problem, ...], made: Composed, draft
     return dict(found)
 
 
+def texts_of(errors: Errors, draft: Any) -> Iterator[str]:
+    """Yield errors of a draft as sentences that say their place, for where no form shows them."""
+    for name, found in errors.items():
+        label = capfirst(draft._meta.get_field(name).verbose_name) if name else ""
+        for error in found:
+            if not isinstance(error, StreamBlockValidationError):
+                yield from (_at(label, text) for text in error.messages)
+                continue
+            yield from error.non_block_errors
+            for index, inner in sorted(error.block_errors.items()):
+                child = draft.blocks[index]
+                place = _block_place(index, child.block.label)
+                yield from (_at(place, text) for text in inner.non_block_errors)
+
+
+def _at(place: str, text: str) -> str:
+    if not place:
+        return text
+    return pgettext("triggers", "%(place)s: %(problem)s") % {"place": place, "problem": text}
+
+
+def _block_place(index: int, label: str) -> str:
+    return pgettext("triggers", "Block %(number)d, %(label)s") % {
+        "number": index + 1,
+        "label": label,
+    }
+
+
 def problem_text(problem: Problem) -> str:
     """Say a problem beside its field, with the line where it has one."""
     message = capfirst(problem.message)
@@ -159,8 +187,7 @@ def letter_warnings(draft: Any) -> list[str]:
         return [*found, *looked.problems, *filter(None, [looked.warning])]
     if draft.blocks:
         found += [
-            pgettext("triggers", "Block %(number)d, %(label)s: %(warning)s")
-            % {"number": index + 1, "label": child.block.label, "warning": warning}
+            _at(_block_place(index, child.block.label), warning)
             for index, child in enumerate(draft.blocks)
             for warning in child.block.warnings(child.value)
         ]

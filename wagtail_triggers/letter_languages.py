@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from oscar_triggers.engine import templates
 
+from . import localizing
 from .models import TemplateDraft
 from .publishing import language_choices
 from .states import template_state_label
@@ -32,15 +33,18 @@ class LanguageTab:
     instead: str = ""
 
 
-def tabs_of(draft: TemplateDraft, *, may_add: bool) -> Sequence[LanguageTab]:
-    """Return the languages of a saved letter in the shop's order, in one query."""
+def tabs_of(draft: TemplateDraft, user: Any) -> Sequence[LanguageTab]:
+    """Return the languages of a saved letter in the shop's order, in one query.
+
+    wagtail-localize, where it is installed, asks a few more to offer its translations.
+    """
     names = dict(language_choices())
     written = {one.language: one for one in TemplateDraft.objects.filter(key=draft.key)}
     published = sorted(code for code, one in written.items() if one.live)
     # Languages that the shop has no longer are shown where something is written in them.
     codes = [*names, *sorted(set(written) - set(names))]
     return tuple(
-        _tab(code, str(names.get(code, code)), draft, written.get(code), published, may_add)
+        _tab(code, str(names.get(code, code)), draft, written.get(code), published, user)
         for code in codes
     )
 
@@ -51,14 +55,14 @@ def _tab(
     draft: TemplateDraft,
     row: TemplateDraft | None,
     published: Sequence[str],
-    may_add: bool,
+    user: Any,
 ) -> LanguageTab:
     instead = ""
     if published and code not in published:
         chosen = templates.preferred(published, code)
         instead = str(dict(language_choices()).get(chosen, chosen))
     if row is None:
-        return LanguageTab(code=code, name=name, url=_copy(draft, code, may_add), instead=instead)
+        return LanguageTab(code=code, name=name, url=_begin(draft, code, user), instead=instead)
     return LanguageTab(
         code=code,
         name=name,
@@ -69,9 +73,10 @@ def _tab(
     )
 
 
-def _copy(draft: TemplateDraft, code: str, may_add: bool) -> str:
-    if not may_add:
-        return ""
+def _begin(draft: TemplateDraft, code: str, user: Any) -> str:
+    translated = localizing.submit_url(draft, code, user)
+    if translated or not user.has_perm("wagtail_triggers.add_templatedraft"):
+        return translated
     url = reverse(draft.snippet_viewset.get_url_name("copy"), args=[quote(draft.pk)])
     return f"{url}?{urlencode({'language': code})}"
 
@@ -80,5 +85,4 @@ def context_of(draft: Any, user: Any) -> dict[str, Any]:
     """Return what the form's page adds to its context: nothing in a shop of one language."""
     if not draft.key or len(language_choices()) < 2:
         return {}
-    may_add = user.has_perm("wagtail_triggers.add_templatedraft")
-    return {"letter_languages": tabs_of(draft, may_add=may_add)}
+    return {"letter_languages": tabs_of(draft, user)}

@@ -155,6 +155,7 @@ ACCESS: dict[str, set[str]] = {
     "wagtail_triggers:letter_picture": ALL,
     "wagtail_triggers:send_test_new": WRITERS,
     "wagtail_triggers:send_test": WRITERS,
+    "wagtail_triggers:translated_letter": WRITERS,
     "wagtail_triggers:message_html": PUBLISHERS,
     "wagtail_triggers:why": PUBLISHERS,
     "wagtail_triggers:act": PUBLISHERS,
@@ -196,6 +197,7 @@ POST_ONLY = {name for name in ACCESS if name.partition(":")[0] == "wagtail_trigg
     "wagtail_triggers:variants",
     "wagtail_triggers:letter_picture",
     "wagtail_triggers:merge_tags",
+    "wagtail_triggers:translated_letter",
 }
 
 
@@ -306,7 +308,7 @@ def address(name: str, things: dict[str, Any]) -> str:
             return reverse(name, args=["left-basket"])
         if view.endswith("_template"):
             return reverse(name, args=["letter-1"])
-        if view in ("forecast", "send_test"):
+        if view in ("forecast", "send_test", "translated_letter"):
             return reverse(name, args=[things[FLOWS if view == "forecast" else TEMPLATES].pk])
         return reverse(name)
     if namespace == PRODUCTS:

@@ -64,6 +64,8 @@ STATUS: dict[str, int] = {
     # What is asked for is no file's.
     "wagtail_triggers:take_over_flow": 404,
     "wagtail_triggers:take_over_template": 404,
+    # Of a letter that wagtail-localize translates (tests/localize).
+    "wagtail_triggers:translated_letter": 404,
     **{
         f"{drafts}:{view}": status
         for drafts in (FLOWS, TEMPLATES)

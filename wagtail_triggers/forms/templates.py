@@ -11,6 +11,7 @@ from wagtail.admin.forms.models import WagtailAdminModelForm
 
 from oscar_triggers.channels import name_of
 
+from .. import localizing
 from ..letter_checking import forbidden_mjml, look_at
 from ..people import preview_choices
 from ..permissions import WRITE_MJML
@@ -80,7 +81,7 @@ class TemplateForm(WagtailAdminModelForm):
         #: What is said of the letter when it is published.
         self.remark = ""
         self._be_for_a_channel()
-        if self.instance.first_published_at:
+        if self.instance.first_published_at or localizing.is_bound(self.instance):
             for name in ("key", "language", "channel"):
                 if name in self.fields:
                     self.fields[name].disabled = True

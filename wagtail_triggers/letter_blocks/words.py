@@ -115,6 +115,10 @@ class HTMLBlock(LetterBlock):
         label = pgettext_lazy("triggers", "MJML")
         group = _WORDS
 
+    def get_translatable_segments(self, value: Any) -> list[Any]:
+        """Give wagtail-localize nothing: who translates words may not write MJML."""
+        return []
+
     def to_mjml(self, value: Mapping[str, Any], around: Surroundings) -> SafeString:
         """Return what the author wrote: the compiler reads it as it reads a whole letter."""
         return mark_safe(str(value.get("mjml") or ""))  # noqa: S308 - the compiler refuses by name

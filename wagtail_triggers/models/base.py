@@ -30,8 +30,19 @@ class EngineDraft(
     counters and whether a flow is paused are the engine's.
     """
 
+    live: Any
+
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the row; it is not live before a revision of it was published.
+
+        Who makes objects for Wagtail (wagtail-localize, a copy) may say so of one that is new.
+        """
+        if self.live and self.live_revision_id is None:
+            self.live = False
+        super().save(*args, **kwargs)
 
     def hand_to_engine(self, by: Any) -> None:
         """Publish this text in the engine; raises ProblemsError."""
@@ -52,7 +63,7 @@ class EngineDraft(
                 super().publish(revision, user=user, **kwargs)
                 published = type(self)._default_manager.get(pk=self.pk)
                 if published.live and published.live_revision_id == revision.pk:
-                    published.hand_to_engine(user)
+                    published.hand_to_engine(user or revision.user)
         except ProblemsError as error:
             if kwargs.get("log_action") != SCHEDULED:
                 raise

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import pgettext_lazy
 from wagtail.locks import BaseLock
+from wagtail.models import Locale, TranslatableMixin
 
 from oscar_triggers.models import Owner, Template
 
+from .. import localizing, translations
 from ..fields import RegistryStreamField
 from ..forms.templates import TemplateForm
 from ..locks import FileLock
@@ -19,10 +22,41 @@ from ..previews import modes_of, preview_letter
 from ..publishing import publish_template
 from .base import EngineDraft
 
+#: What a letter in another language does not have from the one that it was copied from.
+OF_THE_PAST = (
+    "id",
+    "live",
+    "live_revision",
+    "latest_revision",
+    "first_published_at",
+    "last_published_at",
+    "go_live_at",
+    "expire_at",
+    "expired",
+    "has_unpublished_changes",
+    "locked",
+    "locked_at",
+    "locked_by",
+)
 
-class TemplateDraft(EngineDraft):
-    """One letter or text in one language; those with the same key are each other's translations."""
 
+class TemplateDraft(TranslatableMixin, EngineDraft):
+    """One letter or text in one language; those with the same key are each other's translations.
+
+    Wagtail's two fields follow from `key` and `language`, whoever writes these.
+    """
+
+    translation_key = models.UUIDField(default=uuid.uuid4, editable=False)
+    #: None where the site has no locale of the language.
+    locale = models.ForeignKey(
+        Locale,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        editable=False,
+        verbose_name=pgettext_lazy("triggers", "locale"),
+    )
+    locale.wagtail_reference_index_ignore = True  # type: ignore[attr-defined]  # Wagtail's own way
     name = models.CharField(pgettext_lazy("triggers", "name"), max_length=200)
     key = models.SlugField(
         pgettext_lazy("triggers", "key"),
@@ -62,7 +96,10 @@ class TemplateDraft(EngineDraft):
                 violation_error_message=pgettext_lazy(
                     "triggers", "There is already a template with this key in this language."
                 ),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["translation_key", "locale"], name="triggers_template_translation_once"
+            ),
         ]
         permissions = [
             ("send_test_templatedraft", "Can send themselves test letters"),
@@ -72,6 +109,42 @@ class TemplateDraft(EngineDraft):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.language})" if self.language else self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the row, and say in Wagtail's words which letter it is and in which language."""
+        self.translation_key = translations.translation_key_of(self.key)
+        self.locale = self.get_default_locale()
+        if self.live and self.live_revision_id is None and not self._state.adding:
+            # wagtail-localize says that it is live before it publishes it for the first time.
+            localizing.refuse_broken(self)
+        super().save(*args, **kwargs)
+
+    def get_default_locale(self) -> Locale | None:
+        """Return the locale of the language, and never the site's own for another."""
+        return translations.locale_of(self.language)
+
+    def copy_for_translation(self, locale: Locale, exclude_fields: Any = None) -> TemplateDraft:
+        """Return an unsaved copy in a locale's language, which was never published."""
+        past = [*(exclude_fields or []), *OF_THE_PAST]
+        copy: TemplateDraft = super().copy_for_translation(locale, past)
+        copy.language = locale.language_code
+        return copy
+
+    def get_translations(self, inclusive: bool = False) -> models.QuerySet[Any]:
+        """Return the letter in the site's other locales."""
+        found: models.QuerySet[Any] = super().get_translations(inclusive)
+        return found.exclude(locale=None)
+
+    def clean(self) -> None:
+        """Refuse what wagtail-localize is about to publish and the engine would not take."""
+        super().clean()
+        if self.live:
+            localizing.refuse_broken(self)
+
+    def publish(self, revision: Any, user: Any = None, **kwargs: Any) -> None:
+        """Publish a revision; a translation that was only asked for stays a draft."""
+        if not localizing.is_only_asked_for(self, revision, user):
+            super().publish(revision, user=user, **kwargs)
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:

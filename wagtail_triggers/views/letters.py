@@ -23,6 +23,7 @@ from oscar_triggers.engine import trials
 from oscar_triggers.exceptions import ProblemsError, TemplateError, TriggersError
 from oscar_triggers.models import Message, Owner, Template
 
+from .. import localizing
 from ..conversation import letter_of
 from ..models import TemplateDraft
 from ..ownership import take_over_template
@@ -133,6 +134,17 @@ def _send(draft: Any, addresses: list[str], user: Any) -> JsonResponse | list[st
 
 def _answer(message: str, status: int = 200) -> JsonResponse:
     return JsonResponse({"ok": status < 400, "message": message}, status=status)
+
+
+@require_GET
+@requires(CHANGE)
+def translated_letter(request: HttpRequest, pk: str) -> HttpResponse:
+    """Show a letter with the words that wagtail-localize has of it so far; it previews only pages."""
+    letter = localizing.translated(get_object_or_404(TemplateDraft, pk=pk))
+    if letter is None:
+        raise Http404
+    response: HttpResponse = letter.make_preview_request(request, letter.default_preview_mode)
+    return response
 
 
 @require_POST

@@ -80,6 +80,7 @@ urlpatterns = [
     path("forecast/", flows.show_forecast, name="forecast_new"),
     path("forecast/<str:pk>/", flows.show_forecast, name="forecast"),
     path("templates/<slug:key>/take-over/", letters.take_over, name="take_over_template"),
+    path("templates/<str:pk>/translated/", letters.translated_letter, name="translated_letter"),
     path("looks/publish-again/", brands.publish_again, name="publish_again"),
     path("merge-tags/", merge_tags.merge_tags, name="merge_tags"),
     path("texts/count/", texts.count, name="count_text"),

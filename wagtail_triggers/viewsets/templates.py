@@ -6,11 +6,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import django_filters
+from django.contrib.admin.utils import quote
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
 from django.utils.translation import pgettext, pgettext_lazy
+from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import (
     FieldPanel,
@@ -32,7 +36,7 @@ from wagtail.snippets.views.snippets import (
 from oscar_triggers.channels import name_of
 from oscar_triggers.policy.points import EMAIL
 
-from .. import letter_languages
+from .. import letter_languages, localizing
 from ..forms.dates import publishing_panel
 from ..letter_checker import WithLetterChecker
 from ..models import TemplateDraft
@@ -102,6 +106,9 @@ class TemplateFilterSet(WagtailFilterSet):
         model = TemplateDraft
         fields: list[str] = []
 
+    def _add_locale_filter(self) -> None:
+        """Offer no locales: Wagtail's are the languages of pages, and letters have more."""
+
     def with_state(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep the templates in a state."""
         if value == "draft":
@@ -118,7 +125,13 @@ class UsedByColumn(Column):
         return ", ".join(getattr(instance, "used_by", ())) or "–"
 
 
-class TemplateIndexView(IndexView):
+class InAllLanguages:
+    """A view that Wagtail does not narrow to a locale: letters have languages without one, too."""
+
+    i18n_enabled = False
+
+
+class TemplateIndexView(InAllLanguages, IndexView):
     """The list of templates."""
 
     #: Wagtail's own puts the model's name into a sentence, which not every language can.
@@ -172,8 +185,24 @@ class TemplateIndexView(IndexView):
         return context
 
 
-class TemplateEditView(PublishesWithRemark, WithLetterChecker, EditView):
+class TemplateEditView(InAllLanguages, PublishesWithRemark, WithLetterChecker, EditView):
     """The editor of one template, with its other languages above."""
+
+    def run_before_hook(self) -> Any:
+        """Go with wagtail-localize, whose page stands here for a letter that it translates.
+
+        It can show only pages, and publishes what the engine may refuse.
+        """
+        request = self.request
+        if request.method == "GET" and localizing.translation_of(self.object) is not None:
+            _offer_preview(request, self.object)
+        elif request.POST.get("action") == "publish":
+            problems = list(localizing.problems_of(self.object, request.user))
+            for problem in problems:
+                messages.error(request, problem)
+            if problems:
+                return redirect(request.path)
+        return super().run_before_hook()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the languages."""
@@ -181,7 +210,14 @@ class TemplateEditView(PublishesWithRemark, WithLetterChecker, EditView):
         return {**context, **letter_languages.context_of(self.object, self.request.user)}
 
 
-class TemplateCreateView(PublishesWithRemark, WithLetterChecker, CreateView):
+def _offer_preview(request: HttpRequest, draft: TemplateDraft) -> None:
+    url = reverse("wagtail_triggers:translated_letter", args=[quote(draft.pk)])
+    text = pgettext("triggers", "Look at the letter with what is translated so far.")
+    see = messages.button(url, pgettext("triggers", "See the letter"), new_window=True)
+    messages.info(request, text, buttons=[see])
+
+
+class TemplateCreateView(InAllLanguages, PublishesWithRemark, WithLetterChecker, CreateView):
     """The editor of a new one: a letter, or a text where its address names a channel for texts."""
 
     @property
@@ -199,7 +235,7 @@ class TemplateCreateView(PublishesWithRemark, WithLetterChecker, CreateView):
         return f"{url}?{urlencode({'channel': self._channel})}" if self._channel else url
 
 
-class TemplateCopyView(PublishesWithRemark, WithLetterChecker, CopyView):
+class TemplateCopyView(InAllLanguages, PublishesWithRemark, WithLetterChecker, CopyView):
     """A copy keeps the key and asks for another language: that is how a translation begins."""
 
     def get_initial_form_instance(self) -> Any:

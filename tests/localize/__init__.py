@@ -1,0 +1,1 @@
+"""A shop that has wagtail-localize: `make test-localize`."""
