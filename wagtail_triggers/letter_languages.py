@@ -27,6 +27,8 @@ class LanguageTab:
     #: Of its form, or of the copy with which it begins; "" for who may not do that.
     url: str
     is_current: bool = False
+    #: Whether its address is wagtail-localize's and no copy's.
+    is_asked_for: bool = False
     #: "" while nobody has written it.
     state: str = ""
     #: What people of a language that is not published get instead; "" where nothing is.
@@ -62,7 +64,14 @@ def _tab(
         chosen = templates.preferred(published, code)
         instead = str(dict(language_choices()).get(chosen, chosen))
     if row is None:
-        return LanguageTab(code=code, name=name, url=_begin(draft, code, user), instead=instead)
+        asked = localizing.submit_url(draft, code, user)
+        return LanguageTab(
+            code=code,
+            name=name,
+            url=asked or _copy(draft, code, user),
+            is_asked_for=bool(asked),
+            instead=instead,
+        )
     return LanguageTab(
         code=code,
         name=name,
@@ -73,10 +82,9 @@ def _tab(
     )
 
 
-def _begin(draft: TemplateDraft, code: str, user: Any) -> str:
-    translated = localizing.submit_url(draft, code, user)
-    if translated or not user.has_perm("wagtail_triggers.add_templatedraft"):
-        return translated
+def _copy(draft: TemplateDraft, code: str, user: Any) -> str:
+    if not user.has_perm("wagtail_triggers.add_templatedraft"):
+        return ""
     url = reverse(draft.snippet_viewset.get_url_name("copy"), args=[quote(draft.pk)])
     return f"{url}?{urlencode({'language': code})}"
 

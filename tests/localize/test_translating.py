@@ -32,6 +32,7 @@ def test_the_tab_of_an_unwritten_language_asks_wagtail_localize(desk: Desk) -> N
         args=["wagtail_triggers", "templatedraft", desk.letter.pk],
     )
     assert asks in page
+    assert "ask for a translation" in page
 
 
 def test_a_language_without_a_locale_begins_as_a_copy(desk: Desk) -> None:
