@@ -231,6 +231,18 @@ def test_a_budget_is_what_orders_of_the_month_saved(
     assert refused.compared["discount"] == "6.5"
 
 
+def test_a_cancelled_order_gives_the_budget_back(
+    shopper: Any, goods: Any, promise: Callable[..., Any]
+) -> None:
+    terms = {"percent": 10, "monthly_budget": 5}
+    total(shopper, promise(**terms)["code"])
+    order = shopper.place_order()
+    shopper.add(goods)
+    assert isinstance(promise(**terms), incentives.Limited)
+    order.set_status("Cancelled")
+    assert "code" in promise(**terms)
+
+
 def test_a_category_that_is_gone_is_no_reason_to_reduce_everything(
     shopper: Any, goods: Any, promise: Callable[..., Any]
 ) -> None:

@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from ...conf import order_stage_names
 from ...engine.incentives import Limited
 from ...models import Message, VoucherGrant
 from ...models.sql import database_for
@@ -38,7 +39,7 @@ class Used:
 
     #: Vouchers that were given and not taken back.
     given: int
-    #: Discount of this month's orders, and the amounts that are promised and not over.
+    #: Discount of this month's orders that were not cancelled, and the amounts that are promised and not over.
     discount: Decimal
     currency: str
     begins: datetime
@@ -124,6 +125,8 @@ def _discount(grants: QuerySet[VoucherGrant], begins: datetime) -> Decimal:
     found = (
         tables.rows("order", "OrderDiscount")
         .filter(voucher_id__in=grants.values("voucher_id"), order__date_placed__gte=begins)
+        # What was cancelled cost the shop nothing.
+        .exclude(order__status__in=order_stage_names("cancelled"))
         .aggregate(total=Sum("amount"))
     )
     return Decimal(found["total"] or 0)
