@@ -13,6 +13,7 @@ from wagtail.models import Locale
 from oscar_triggers.engine import templates
 from oscar_triggers.models import Owner, Template
 from tests.editor.conftest import signed_in
+from tests.editor.letters.conftest import as_json, block
 from tests.localize.conftest import Desk
 from wagtail_triggers import permissions
 from wagtail_triggers.models import FlowDraft
@@ -66,6 +67,18 @@ def test_words_are_translated_and_mjml_is_not(desk: Desk) -> None:
         "Your basket is <b>still</b> here.",
         "Back to the basket",
     ]
+
+
+def test_a_block_of_the_shops_own_is_translated_too(desk: Desk) -> None:
+    stream = type(desk.letter)._meta.get_field("blocks")
+    desk.letter.blocks = stream.to_python(
+        as_json([block("quote", words="It keeps warm for hours.", who="Anna")])
+    )
+    desk.letter.publish(desk.letter.save_revision(), user=None)
+    draft = desk.ask()
+    desk.translate_all(words="Греет часами.")
+    desk.publish(draft)
+    assert "Греет часами." in templates.live(desk.letter.key, "ru").source["body"]
 
 
 def test_the_page_of_the_translation_has_all_words_in_their_place(desk: Desk) -> None:
