@@ -40,7 +40,7 @@ class EngineDraft(
 
         Who makes objects for Wagtail (wagtail-localize, a copy) may say so of one that is new.
         """
-        if self.live and self.live_revision_id is None:
+        if self.live and self.first_published_at is None:
             self.live = False
         super().save(*args, **kwargs)
 

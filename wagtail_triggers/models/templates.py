@@ -114,7 +114,7 @@ class TemplateDraft(TranslatableMixin, EngineDraft):
         """Save the row, and say in Wagtail's words which letter it is and in which language."""
         self.translation_key = translations.translation_key_of(self.key)
         self.locale = self.get_default_locale()
-        if self.live and self.live_revision_id is None and not self._state.adding:
+        if self.live and self.first_published_at is None and not self._state.adding:
             # wagtail-localize says that it is live before it publishes it for the first time.
             localizing.refuse_broken(self)
         super().save(*args, **kwargs)

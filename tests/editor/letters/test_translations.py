@@ -88,3 +88,12 @@ def test_letters_from_before_get_their_locale() -> None:
         wanted = draft.translation_key, draft.locale
         draft.refresh_from_db()
         assert (draft.translation_key, draft.locale) == wanted
+
+
+def test_a_live_letter_whose_old_revisions_were_purged_stays_live() -> None:
+    draft = make_template()
+    draft.revisions.all().delete()
+    draft.refresh_from_db()
+    draft.save()
+    draft.refresh_from_db()
+    assert draft.live
