@@ -40,7 +40,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 """
 
 #: Buttons fade from one colour to the other; a spinner would turn for ever.
-_FADED = """() => Promise.allSettled(
+FADED = """() => Promise.allSettled(
   document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished))
 """
 
@@ -86,7 +86,7 @@ def test_every_page_is_usable_by_everybody_under_a_strict_policy(desk: Any) -> N
         wrong += [f"{name}: policy: {one}" for one in dict.fromkeys(refused)]
         wrong += [f"{name}: axe: {one}" for one in broken_rules(page)]
         page.emulate_media(color_scheme="dark")
-        page.evaluate(_FADED)
+        page.evaluate(FADED)
         wrong += [f"{name}: axe, dark: {one}" for one in broken_rules(page)]
         page.emulate_media(color_scheme="light")
     assert not wrong, "\n".join(wrong)

@@ -15,7 +15,7 @@ from wagtail.users.models import UserProfile
 
 import wagtail_triggers
 from tests.editor.pages import PAGES, make_things
-from tests.editor.test_accessibility import FILTERS, broken_rules
+from tests.editor.test_accessibility import FADED, FILTERS, broken_rules
 from tests.editor.test_accessibility import desk as desk
 
 _OURS = Path(wagtail_triggers.__file__).parent
@@ -151,6 +151,7 @@ def test_every_page_is_whole_and_usable_where_one_reads_from_the_right(desk: Any
         wrong += [f"{name}: axe: {one}" for one in broken_rules(page, passed_over=filters)]
         for width in (1280, 375):
             page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate(FADED)
             direction, beyond = page.evaluate(_OVERFLOW)
             assert direction == "rtl", name
             if beyond:
