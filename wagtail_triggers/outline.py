@@ -18,7 +18,6 @@ from oscar_triggers.exceptions import InvalidOptions, UnknownKind
 from oscar_triggers.kinds import Kind, parse_duration, to_json
 
 from .blocks.durations import split_duration
-from .blocks.kinds import BRANCH_LABELS
 from .blocks.options import (
     KEYS,
     VOUCHER,
@@ -27,6 +26,7 @@ from .blocks.options import (
     is_condition,
     is_condition_list,
 )
+from .blocks.ways import BRANCH_LABELS
 from .checking import FIELDS, FORM_FIELDS, draft_problems
 from .compiler import Draft, to_definition
 from .forecast import forecast

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone, translation
 from django.utils.translation import pgettext, pgettext_lazy
 
+from oscar_triggers.builtin.today import PATH as TODAY
 from oscar_triggers.content import compiling, rendering
 from oscar_triggers.content.coding import LetterTooLong
 from oscar_triggers.content.letters import Letter, LetterSource
@@ -150,9 +151,14 @@ def preview_brand(request: HttpRequest, brand: Brand, mode: str) -> HttpResponse
     """Show a letter that ships in the looks that stand in the form."""
     language = translation.get_language() or "en"
     made = compose(sample_stream(), language=language, brand=brand)
-    source = LetterSource(
-        subject=pgettext("triggers", "A sample"), body=made.body, language=language
-    )
+    return _guarded(shown_sample(request, made.body, language, dark=mode == DARK))
+
+
+def shown_sample(
+    request: HttpRequest, body: str, language: str, *, dark: bool | None
+) -> HttpResponse:
+    """Compile MJML of ours and fill it with samples; where `dark` is None, the reader's system says."""
+    source = LetterSource(subject=pgettext("triggers", "A sample"), body=body, language=language)
     try:
         compiled = compiling.compile_in_subprocess(source)
     except TemplateError as error:
@@ -160,13 +166,12 @@ def preview_brand(request: HttpRequest, brand: Brand, mode: str) -> HttpResponse
             {"where": "", "line": 0, "message": problem.message, "around": []}
             for problem in error.problems
         ]
-        return _guarded(
-            TemplateResponse(
-                request, "wagtail_triggers/letter_problems.html", {"problems": problems}
-            )
+        return TemplateResponse(
+            request, "wagtail_triggers/letter_problems.html", {"problems": problems}
         )
-    letter = rendering.fill(compiled, sample_values(language), language=language, time_zone="")
-    return _guarded(HttpResponse(in_scheme(letter.html, dark=mode == DARK)))
+    values = with_prices({**sample_values(language), TODAY: timezone.localdate()}, source)
+    html = rendering.fill(compiled, values, language=language, time_zone="").html
+    return HttpResponse(html if dark is None else in_scheme(html, dark=dark))
 
 
 def in_scheme(html: str, *, dark: bool) -> str:

@@ -22,7 +22,7 @@ from oscar_triggers.insight import arms
 from oscar_triggers.insight.reports import Figures
 from oscar_triggers.models import Template, TemplateVersion
 
-from .blocks.kinds import BRANCH_LABELS
+from .blocks.ways import BRANCH_LABELS
 from .diagram import SPLIT
 from .models import TemplateDraft
 from .people import preview_values

@@ -17,7 +17,9 @@ from wagtail.snippets.views.snippets import SnippetViewSetGroup
 from oscar_triggers.models import Contact, Enrollment, Message
 
 from . import bulk, guards, halts, home, menu
+from .blocks.shown import register_shown
 from .contacts.acts import ACTS
+from .letter_blocks import letter_stream
 from .merge_feature import register_merge_feature
 from .permissions import (
     PUBLISHER,
@@ -57,7 +59,12 @@ register_looks()
 
 
 def register_admin_urls() -> list[URLPattern | URLResolver]:
-    """Add the views beside the viewsets'."""
+    """Add the views beside the viewsets', and what Wagtail's preview of a block finds by its name.
+
+    Addresses are read once in each process, when every app of the shop has registered its own.
+    """
+    letter_stream()
+    register_shown()
     return [path("triggers/", include("wagtail_triggers.views.urls"))]
 
 

@@ -9,6 +9,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import pgettext_lazy
 
 _MERGE_ATTRS = {
+    # Written in the letter's language, which need not be that of the page.
+    "dir": "auto",
     "data-controller": "triggers-merge",
     "data-triggers-merge-url-value": reverse_lazy("wagtail_triggers:merge_tags"),
     "data-triggers-merge-label-value": pgettext_lazy("triggers", "Personal data"),
@@ -57,6 +59,7 @@ class ColourInput(forms.TextInput):
                 "data-triggers-colour-label-value": pgettext_lazy("triggers", "Choose a colour"),
                 "maxlength": 7,
                 "placeholder": "#rrggbb",
+                "dir": "ltr",
                 **(attrs or {}),
             }
         )

@@ -22,6 +22,9 @@ class EventField(Condition):
     """Compares a field of the event that started the flow, as a basket's value."""
 
     kind: ClassVar[str] = "event_field"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Compares what the event says of itself, as how much the basket is worth."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "A value of the event")
     needs_event: ClassVar[bool] = True
 

@@ -96,6 +96,9 @@ class All(Joining):
     """Holds when every question holds."""
 
     kind: ClassVar[str] = "all"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Every one of the conditions inside must hold."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "All of these")
 
     def join(self, answers: Sequence[bool]) -> bool:
@@ -109,6 +112,9 @@ class AnyOf(Joining):
     """Holds when at least one question holds."""
 
     kind: ClassVar[str] = "any"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "One of the conditions inside is enough."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Any of these")
 
     def join(self, answers: Sequence[bool]) -> bool:
@@ -122,6 +128,9 @@ class NoneOf(Joining):
     """Holds when no question holds; with one question, when that one does not."""
 
     kind: ClassVar[str] = "not"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "None of the conditions inside may hold."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "None of these")
 
     @classmethod

@@ -62,6 +62,9 @@ class ContactField(Condition):
     """
 
     kind: ClassVar[str] = "contact_field"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Compares what the shop knows of the person."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "A field of the contact")
 
     name: str = option(
@@ -212,6 +215,9 @@ class HasTag(Condition):
     """Asks whether the contact carries a tag."""
 
     kind: ClassVar[str] = "has_tag"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Whether the person carries a mark that a flow or the shop gave them."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Has a tag")
 
     tag: str = option(label=pgettext_lazy("triggers", "Tag"))
@@ -274,6 +280,9 @@ class IsCustomer(Condition):
     """Asks whether the contact has an account in the shop."""
 
     kind: ClassVar[str] = "is_customer"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Whether the person registered, or is a guest."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Has an account")
 
     def holds_many(self, subjects: Sequence[Subject], now: datetime) -> list[Verdict]:
@@ -298,6 +307,7 @@ class Speaks(Condition):
     """Asks for the contact's language."""
 
     kind: ClassVar[str] = "speaks"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Which language the person reads.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Speaks a language")
 
     language: str = option(

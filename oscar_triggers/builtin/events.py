@@ -32,6 +32,9 @@ class ChosenForLetter(Event):
 
     kind: ClassVar[str] = one_off.KIND
     label: ClassVar[Any] = pgettext_lazy("triggers", "Chosen for a one-off letter")
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Somebody is to get a letter that is sent once."
+    )
     is_offered: ClassVar[bool] = False
 
 

@@ -31,6 +31,9 @@ class GivePoints(Step):
     """Gives points of the shop's loyalty programme, once for each coming to the step."""
 
     kind: ClassVar[str] = "give_points"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Adds points to what the person has in the loyalty programme."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Give loyalty points")
     icon: ClassVar[str] = "pick"
     branches: ClassVar[tuple[str, ...]] = ("given", "not_given")

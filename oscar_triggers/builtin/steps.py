@@ -35,6 +35,9 @@ class Send(Step):
     """Owes the contact one message; it leaves through the outbox, after the policy agreed."""
 
     kind: ClassVar[str] = "send"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Sends a letter or a text, if the person may be written to."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Send a message")
     icon: ClassVar[str] = "mail"
 
@@ -94,6 +97,9 @@ class Wait(Step):
     """Lets time pass since the last message, or since the shopper last did something."""
 
     kind: ClassVar[str] = "wait"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Lets time pass, counted from the last letter or from what the person did last."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait")
     icon: ClassVar[str] = "time"
     is_wait: ClassVar[bool] = True
@@ -133,6 +139,9 @@ class Branch(Step):
     """Asks one condition and goes one of two ways; people rejoin at the next step."""
 
     kind: ClassVar[str] = "branch"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Asks a question and goes one of two ways."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Branch")
     icon: ClassVar[str] = "decimal"
     branches: ClassVar[tuple[str, ...]] = ("yes", "no")
@@ -164,6 +173,7 @@ class Exit(Step):
     """Ends the flow for those who come here."""
 
     kind: ClassVar[str] = "exit"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Ends the flow for the person here.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "End")
     icon: ClassVar[str] = "cross"
 

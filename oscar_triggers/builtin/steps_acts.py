@@ -43,6 +43,9 @@ class Voucher(Step):
     """
 
     kind: ClassVar[str] = "voucher"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Makes a voucher code for the person, which the next letters can show."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Grant a voucher")
     icon: ClassVar[str] = "pick"
     holds_contact: ClassVar[bool] = True
@@ -93,6 +96,9 @@ class Update(Step):
     """Changes what is known of the contact: a field, or a tag."""
 
     kind: ClassVar[str] = "update"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Gives the person a mark or takes one away, or notes something about them."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Change the contact")
     icon: ClassVar[str] = "edit"
     holds_contact: ClassVar[bool] = True
@@ -168,6 +174,9 @@ class Notify(Step):
     """
 
     kind: ClassVar[str] = "notify"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Writes to a colleague, as when somebody should call."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Tell staff")
     icon: ClassVar[str] = "bell"
 

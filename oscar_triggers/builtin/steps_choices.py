@@ -34,6 +34,9 @@ class Split(Step):
     """
 
     kind: ClassVar[str] = "split"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Sends people different ways by lot, to see which works better."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Split by chance")
     icon: ClassVar[str] = "resubmit"
     branches: ClassVar[tuple[str, ...]] = ARMS
@@ -92,6 +95,9 @@ class JumpTo(Step):
     """Ends this flow for those who come here, and begins another about the same thing."""
 
     kind: ClassVar[str] = "jump"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Leaves this flow and begins another one."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Go on in another flow")
     icon: ClassVar[str] = "redirect"
     holds_contact: ClassVar[bool] = True

@@ -46,6 +46,10 @@ class ConsentGiven(Event):
     """A person allowed messages on a channel."""
 
     kind: ClassVar[str] = "consent_given"
+    description: ClassVar[object] = pgettext_lazy(
+        "triggers",
+        "Somebody agreed to be written to: on a page, at the checkout or by a member of staff.",
+    )
     label: ClassVar[object] = pgettext_lazy("triggers", "Someone opted in")
     can_trigger: ClassVar[bool] = False
 
@@ -66,6 +70,7 @@ class ConsentWithdrawn(Event):
     """A person refused messages on a channel."""
 
     kind: ClassVar[str] = "consent_withdrawn"
+    description: ClassVar[object] = pgettext_lazy("triggers", "Somebody no longer wants a mailing.")
     label: ClassVar[object] = pgettext_lazy("triggers", "Someone opted out")
     can_trigger: ClassVar[bool] = False
 

@@ -36,6 +36,9 @@ class BasketWorth(Condition):
     """Whether the basket is worth so much now, at the prices at which it was filled."""
 
     kind: ClassVar[str] = "basket_worth"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "How much is in the basket now, at today's prices."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "The basket is worth")
     about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
 
@@ -74,6 +77,9 @@ class BasketLines(Condition):
     """How much is in the basket now, in lines or in pieces."""
 
     kind: ClassVar[str] = "basket_lines"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "How many different goods are in the basket now."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Number of goods in the basket")
     about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
 
@@ -120,6 +126,9 @@ class BasketContains(GoodsCondition):
     """Whether certain goods are in the basket now."""
 
     kind: ClassVar[str] = "basket_contains"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Whether something of a category, or one product, is in the basket now."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "The basket contains")
     about_types: ClassVar[frozenset[str]] = _ABOUT_BASKETS
 

@@ -179,6 +179,7 @@ class OrderPlaced(Event):
     """An order was placed."""
 
     kind: ClassVar[str] = "order_placed"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Somebody bought something.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order was placed")
     about_type: ClassVar[str] = "order"
     is_visit: ClassVar[bool] = True
@@ -210,6 +211,9 @@ class BasketRestored(Event):
     """Someone followed our link back to a basket; from the link we know who it is."""
 
     kind: ClassVar[str] = "basket_restored"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Somebody came back to the basket by the link in a letter."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "A link back to the basket was followed")
     about_type: ClassVar[str] = "basket"
     can_trigger: ClassVar[bool] = False
@@ -239,6 +243,7 @@ class CustomerRegistered(Event):
     """Someone opened an account."""
 
     kind: ClassVar[str] = "customer_registered"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Somebody made an account in the shop.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "A customer registered")
     about_type: ClassVar[str] = "customer"
     is_visit: ClassVar[bool] = True
@@ -250,6 +255,7 @@ class CustomerLoggedIn(Event):
     """A customer signed in, perhaps with a basket filled before."""
 
     kind: ClassVar[str] = "customer_logged_in"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Somebody with an account came back.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "A customer signed in")
     about_type: ClassVar[str] = "basket"
     is_visit: ClassVar[bool] = True

@@ -20,4 +20,5 @@ class QuoteBlock(LetterBlock):
     class Meta:
         icon = "openquote"
         label = _("Quote")
+        description = _("What a customer said about the shop.")
         template = "shop_extras/quote.mjml"

@@ -31,6 +31,7 @@ class GiftCardExpiring(Event):
     """A gift card will soon be worth nothing."""
 
     kind: ClassVar[str] = "gift_card_expiring"
+    description: ClassVar[Any] = _("A gift card will soon be worth nothing.")
     label: ClassVar[Any] = _("A gift card is about to expire")
     about_type: ClassVar[str] = "gift_card"
 
@@ -44,6 +45,7 @@ class CardBeginsWith(Condition):
     """Asks how the code of the gift card begins."""
 
     kind: ClassVar[str] = "card_begins_with"
+    description: ClassVar[Any] = _("Asks how the code of the gift card begins.")
     needs_event: ClassVar[bool] = True
     label: ClassVar[Any] = _("The gift card's code begins with")
 
@@ -61,6 +63,7 @@ class RingTheBell(Step):
     """Rings the bell on the shop's counter."""
 
     kind: ClassVar[str] = "ring_the_bell"
+    description: ClassVar[Any] = _("Rings the bell in the shop.")
     label: ClassVar[Any] = _("Ring the bell")
     rung: ClassVar[list[int]] = []
 

@@ -40,7 +40,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 """
 
 #: Buttons fade from one colour to the other; a spinner would turn for ever.
-_FADED = """() => Promise.allSettled(
+FADED = """() => Promise.allSettled(
   document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished))
 """
 
@@ -86,14 +86,19 @@ def test_every_page_is_usable_by_everybody_under_a_strict_policy(desk: Any) -> N
         wrong += [f"{name}: policy: {one}" for one in dict.fromkeys(refused)]
         wrong += [f"{name}: axe: {one}" for one in broken_rules(page)]
         page.emulate_media(color_scheme="dark")
-        page.evaluate(_FADED)
+        page.evaluate(FADED)
         wrong += [f"{name}: axe, dark: {one}" for one in broken_rules(page)]
         page.emulate_media(color_scheme="light")
     assert not wrong, "\n".join(wrong)
 
 
-def broken_rules(page: Any, without: tuple[str, ...] = ()) -> list[str]:
-    """Return what axe-core finds on a page, with the first places of each, some rules left out."""
+def broken_rules(
+    page: Any, without: tuple[str, ...] = (), passed_over: tuple[str, str] = FILTERS
+) -> list[str]:
+    """Return what axe-core finds on a page, with the first places of each, some rules left out.
+
+    `passed_over` is one rule, and what is written in the one button that it is not asked of.
+    """
     # Evaluated by the driver and not by a script element: the policy would forbid that.
     page.evaluate(_AXE)
     found = page.evaluate(
@@ -104,7 +109,7 @@ def broken_rules(page: Any, without: tuple[str, ...] = ()) -> list[str]:
         ".filter((html) => one.id !== rule || !html.includes(button))"
         ".slice(0, 3).map((html) => html.slice(0, 200))])"
         ".filter(([_rule, _help, places]) => places.length)",
-        [list(WAGTAILS_OWN), list(without), list(FILTERS)],
+        [list(WAGTAILS_OWN), list(without), list(passed_over)],
     )
     return [f"{rule} ({text}): {places}" for rule, text, places in found]
 

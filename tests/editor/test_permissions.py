@@ -153,6 +153,7 @@ ACCESS: dict[str, set[str]] = {
     "wagtail_triggers:flow_version": WRITERS,
     "wagtail_triggers:variants": ALL,
     "wagtail_triggers:letter_picture": ALL,
+    "wagtail_triggers:block_preview": WRITERS,
     "wagtail_triggers:send_test_new": WRITERS,
     "wagtail_triggers:send_test": WRITERS,
     "wagtail_triggers:translated_letter": WRITERS,
@@ -196,6 +197,7 @@ POST_ONLY = {name for name in ACCESS if name.partition(":")[0] == "wagtail_trigg
     "wagtail_triggers:flow_version",
     "wagtail_triggers:variants",
     "wagtail_triggers:letter_picture",
+    "wagtail_triggers:block_preview",
     "wagtail_triggers:merge_tags",
     "wagtail_triggers:translated_letter",
 }
@@ -290,6 +292,8 @@ def address(name: str, things: dict[str, Any]) -> str:
             return reverse(name, args=["letter-1"])
         if view == "variants":
             return reverse(name, args=[things["two ways"].pk, "split-1"])
+        if view == "block_preview":
+            return reverse(name, args=["heading"])
         if view == "letter_picture":
             return reverse(name, args=["letter-1"])
         if view == "flow_version":

@@ -15,7 +15,7 @@ from oscar_triggers.insight.words import NAMES, VERDICTS
 from oscar_triggers.models import DispatchState, EnrollmentState, ExitReason, MessageState
 from oscar_triggers.policy import verdicts
 from oscar_triggers.shop import context, guards
-from wagtail_triggers.blocks.kinds import BRANCH_LABELS
+from wagtail_triggers.blocks.ways import BRANCH_LABELS
 from wagtail_triggers.wording import compared_answers, compared_rows
 from wagtail_triggers.words import REASONS, RULES
 

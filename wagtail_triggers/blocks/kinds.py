@@ -17,40 +17,26 @@ from oscar_triggers.kinds import Kind
 from ..letter_blocks.streams import letter_stream
 from . import groups
 from .options import is_condition, is_condition_list, option_block
+from .shown import Pictured, label_of
 from .summaries import summary_format
+from .ways import BRANCH_LABELS
 
 BRANCH_PREFIX = "branch_"
 FORK_ICON = "triggers-flow"
 #: Icons that steps name and Wagtail draws under another name.
 ICONS = {"bell": "comment"}
-BRANCH_LABELS = {
-    "yes": pgettext_lazy("triggers", "If yes"),
-    "no": pgettext_lazy("triggers", "If no"),
-    "a": pgettext_lazy("triggers", "Variant A"),
-    "b": pgettext_lazy("triggers", "Variant B"),
-    "c": pgettext_lazy("triggers", "Variant C"),
-    "d": pgettext_lazy("triggers", "Variant D"),
-    "e": pgettext_lazy("triggers", "Variant E"),
-    "came": pgettext_lazy("triggers", "If it came"),
-    "met": pgettext_lazy("triggers", "If it became true"),
-    "timed_out": pgettext_lazy("triggers", "If time ran out"),
-    "granted": pgettext_lazy("triggers", "If a voucher was given"),
-    "given": pgettext_lazy("triggers", "If points were given"),
-    "not_given": pgettext_lazy("triggers", "If no points were given"),
-    "not_granted": pgettext_lazy("triggers", "If none was given"),
-}
 #: How deep conditions that join others may stand in each other.
 MAX_TREE_DEPTH = 4
 
 
-class NoOptionsBlock(blocks.StaticBlock):
+class NoOptionsBlock(Pictured, blocks.StaticBlock):
     """A kind without options: it is enough that it stands there."""
 
     class Meta:
         admin_text = pgettext_lazy("triggers", "Nothing to set here.")
 
 
-class KindBlock(blocks.StructBlock):
+class KindBlock(Pictured, blocks.StructBlock):
     """A kind's options as fields, and each of its branches as steps."""
 
     _found: list[CheckMessage] | None = None
@@ -190,10 +176,12 @@ def _kind_block(
         for option in options.option_fields()
     ]
     children += extra or []
-    label = capfirst(shown.label or shown.kind.replace("_", " "))
+    label = label_of(shown)
     if not children:
         said = {"admin_text": shown.description} if shown.description else {}
-        return NoOptionsBlock(label=label, icon=icon, group=group, **said)
+        return NoOptionsBlock(
+            label=label, icon=icon, group=group, description=shown.description, **said
+        ).pictured(shown)
     help_text = shown.description or None
     return KindBlock(
         children,
@@ -201,8 +189,9 @@ def _kind_block(
         icon=icon,
         group=group,
         help_text=help_text,
+        description=shown.description,
         label_format=summary_format(options),
-    )
+    ).pictured(shown)
 
 
 STREAMS: dict[str, Callable[[], blocks.StreamBlock]] = {

@@ -101,6 +101,11 @@ def is_condition_list(option: Field[Any]) -> bool:
     return option.metadata.get("format") in CONDITION_LIST_FORMATS
 
 
+def option_label(option: Field[Any]) -> Any:
+    """Return what an option is called."""
+    return option.metadata.get("label") or capfirst(option.name.replace("_", " "))
+
+
 def option_block(
     option: Field[Any], annotation: Any, condition_block: Callable[..., blocks.Block]
 ) -> blocks.Block:
@@ -108,7 +113,7 @@ def option_block(
     kind, nullable = plain_type(annotation)
     default = default_of(option)
     kwargs: dict[str, Any] = {
-        "label": option.metadata.get("label") or capfirst(option.name.replace("_", " ")),
+        "label": option_label(option),
         "help_text": HELP.get(option.metadata.get("format", ""))
         or option.metadata.get("help_text"),
         "required": default is MISSING and not nullable,

@@ -35,7 +35,13 @@ class TemplateForm(WagtailAdminModelForm):
         required=False,
         strip=False,
         widget=forms.Textarea(
-            attrs={"rows": 28, "class": "triggers-code", "spellcheck": "false", "wrap": "off"}
+            attrs={
+                "rows": 28,
+                "class": "triggers-code",
+                "spellcheck": "false",
+                "wrap": "off",
+                "dir": "ltr",
+            }
         ),
         help_text=pgettext_lazy(
             "triggers",
@@ -47,7 +53,7 @@ class TemplateForm(WagtailAdminModelForm):
         label=pgettext_lazy("triggers", "Plain text"),
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 8, "class": "triggers-code"}),
+        widget=forms.Textarea(attrs={"rows": 8, "class": "triggers-code", "dir": "auto"}),
         help_text=pgettext_lazy("triggers", "Left empty, it is made from the body."),
     )
     subject = forms.CharField(

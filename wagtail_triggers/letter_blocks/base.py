@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext, pgettext_lazy
 from wagtail import blocks
@@ -16,6 +17,7 @@ from wagtail.blocks.struct_block import BlockGroup
 from oscar_triggers.registry import Registry
 
 from .brands import Brand
+from .sampling import filled
 from .showing import asked, needs_number, showing_choices
 from .texts import ColourBlock
 
@@ -61,6 +63,8 @@ class LetterBlock(blocks.StructBlock):
     merge tags. `value` has the fields, ready to stand in text and in attributes.
     """
 
+    #: By which the picker asks for the preview.
+    definition_prefix: str
     #: A promise that is kept in drafts.
     kind: ClassVar[str] = ""
     #: Whether it writes columns of its own, and not what stands in one.
@@ -103,6 +107,11 @@ class LetterBlock(blocks.StructBlock):
     def __init__(self, *args: Any, in_column: bool = False, **kwargs: Any) -> None:
         self.in_column = in_column
         super().__init__(*args, **kwargs)
+        if self.kind:
+            # Wagtail counts blocks as they are made, which each process does in its own order.
+            del blocks.Block.definition_registry[self.definition_prefix]
+            self.definition_prefix = f"letter-block-{self.kind}"
+            blocks.Block.definition_registry[self.definition_prefix] = self
 
     def get_form_layout(self) -> BlockGroup:
         """Put what every block has, and what a block names in `cog`, behind the cog."""
@@ -152,6 +161,19 @@ class LetterBlock(blocks.StructBlock):
             **self.letter_values(value, around),
         }
         return mark_safe(render_to_string(template, context))  # noqa: S308 - autoescaped
+
+    def get_preview_value(self) -> Any:
+        """Return a sample: what `Meta.preview_value` says, and the other fields by what they are."""
+        return filled(self, getattr(self.meta, "preview_value", None) or {}, (*self.cog, *COG))
+
+    def get_preview_template(self, value: Any, context: Any = None) -> str:
+        """Return the page of the picker's preview, which frames the compiled block."""
+        return "wagtail_triggers/block_preview.html"
+
+    def get_preview_context(self, value: Any, parent_context: Any = None) -> dict[str, Any]:
+        """Return where the compiled block is: an answer of its own, with a policy of its own."""
+        address = reverse("wagtail_triggers:block_preview", args=[self.kind])
+        return {**(parent_context or {}), "address": address}
 
     def warnings(self, value: Mapping[str, Any]) -> list[str]:
         """Return what keeps nobody from publishing, and is worth a look."""

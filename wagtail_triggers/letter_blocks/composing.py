@@ -52,17 +52,23 @@ def surroundings(language: str, brand: Brand = PLAIN) -> Surroundings:
     return Surroundings(brand=brand, language=language, direction=direction)
 
 
-def compose(stream: Iterable[Any], *, language: str, brand: Brand = PLAIN) -> Composed:
-    """Return the letter that these blocks make; a footer of theirs takes the brand's place."""
+def compose(
+    stream: Iterable[Any], *, language: str, brand: Brand = PLAIN, is_whole: bool = True
+) -> Composed:
+    """Return the letter that these blocks make; a footer of theirs takes the brand's place.
+
+    What is no whole letter has only its blocks, without the brand's header and footer.
+    """
     around = surroundings(language, brand)
     children = list(enumerate(stream))
-    letter = [(n, one) for n, one in children if not one.block.is_outside]
-    ending = [(n, one) for n, one in children if one.block.is_outside]
+    letter = [(n, one) for n, one in children if not (is_whole and one.block.is_outside)]
+    ending = [(n, one) for n, one in children if is_whole and one.block.is_outside]
     with translation.override(language or None):
         body = render_to_string(
             f"{_LETTER}/master.mjml",
             {
                 "brand": brand,
+                "is_whole": is_whole,
                 "letter": mark_safe(_HERE),  # noqa: S308 - our own mark
                 "ending": mark_safe(_HERE) if ending else _own_ending(around),  # noqa: S308 - our own mark
             },

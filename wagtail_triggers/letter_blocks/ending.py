@@ -52,5 +52,10 @@ class FooterBlock(LetterBlock):
     class Meta:
         icon = "arrow-down"
         label = pgettext_lazy("triggers", "Footer")
+        description = pgettext_lazy(
+            "triggers",
+            "Who wrote, why the reader gets it, and the way out, in place of the usual footer.",
+        )
+        preview_value = {"unsubscribe": pgettext_lazy("triggers", "Unsubscribe")}
         group = pgettext_lazy("triggers", "Shape")
         template = "wagtail_triggers/letter/footer.mjml"

@@ -28,6 +28,7 @@ class DividerBlock(LetterBlock):
     class Meta:
         icon = "minus"
         label = pgettext_lazy("triggers", "Divider")
+        description = pgettext_lazy("triggers", "A line between two parts of the letter.")
         group = _SHAPE
         template = "wagtail_triggers/letter/divider.mjml"
 
@@ -45,6 +46,7 @@ class SpacerBlock(LetterBlock):
     class Meta:
         icon = "order"
         label = pgettext_lazy("triggers", "Space")
+        description = pgettext_lazy("triggers", "Room between two blocks.")
         group = _SHAPE
         template = "wagtail_triggers/letter/spacer.mjml"
 
@@ -70,6 +72,9 @@ class ColumnsBlock(LetterBlock):
     class Meta:
         icon = "grip"
         label = pgettext_lazy("triggers", "Columns")
+        description = pgettext_lazy(
+            "triggers", "Two or three columns side by side; on a phone they stand below each other."
+        )
         group = _SHAPE
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,6 +89,15 @@ class ColumnsBlock(LetterBlock):
             for name, label in COLUMNS.items()
         ]
         super().__init__(columns, *args, **kwargs)
+
+    def get_preview_value(self) -> Any:
+        """Return two columns with something in each."""
+        value = super().get_preview_value()
+        for column in ("first", "second"):
+            stream = self.child_blocks[column]
+            shown = [(kind, stream.child_blocks[kind].get_preview_value()) for kind in _SAMPLES]
+            value[column] = stream.normalize(shown)
+        return value
 
     def to_mjml(self, value: Mapping[str, Any], around: Surroundings) -> SafeString:
         """Return a section with a column for each that holds something."""
@@ -106,6 +120,8 @@ def _gap(position: int, total: int, around: Surroundings) -> str:
     return f"0 {right}px 0 {left}px"
 
 
+#: What stands in each column of the preview.
+_SAMPLES = ("image", "text")
 COLUMNS = {
     "first": pgettext_lazy("triggers", "First column"),
     "second": pgettext_lazy("triggers", "Second column"),

@@ -15,12 +15,20 @@ from oscar_triggers.shop.products.chosen import price_path
 
 from .base import LetterBlock, Surroundings, register
 from .pictures import PictureBlock
-from .products import ProductChooserBlock, address_of, picture_of, why_hidden
+from .products import (
+    ProductChooserBlock,
+    address_of,
+    newest_products,
+    picture_of,
+    why_hidden,
+)
 from .texts import MergeTextBlock
 
 _SHOP = pgettext_lazy("triggers", "From the shop")
 #: What would end the words inside a merge tag.
 _FORBIDDEN = re.compile(r'["|{}%]')
+#: So many products stand in the preview.
+_SHOWN = 2
 _MORE = pgettext_lazy("triggers", "More")
 #: What a countdown may count to, beside a day that the author chose.
 _ENDINGS = {"voucher": "voucher.days_left", "pickup": "order.pickup_days_left"}
@@ -48,11 +56,20 @@ class ProductsBlock(LetterBlock):
     class Meta:
         icon = "pick"
         label = pgettext_lazy("triggers", "Chosen products")
+        description = pgettext_lazy(
+            "triggers", "Products that you choose, each with the price that its reader pays."
+        )
         group = _SHOP
         template = "wagtail_triggers/letter/products.mjml"
         help_text = pgettext_lazy(
             "triggers", "The price is what the shop asks the reader on the day of the letter."
         )
+
+    def get_preview_value(self) -> Any:
+        """Return what was put in the shop last, where everybody can look at it."""
+        value = super().get_preview_value()
+        value["products"] = self.child_blocks["products"].normalize(newest_products(_SHOWN))
+        return value
 
     def warnings(self, value: Mapping[str, Any]) -> list[str]:
         """Name the products that nobody can look at."""
@@ -87,6 +104,9 @@ class SocialBlock(LetterBlock):
     class Meta:
         icon = "group"
         label = pgettext_lazy("triggers", "Social networks")
+        description = pgettext_lazy(
+            "triggers", "Links to the shop's pages elsewhere, as the looks of letters name them."
+        )
         group = _MORE
         template = "wagtail_triggers/letter/social.mjml"
 
@@ -106,6 +126,13 @@ class VideoBlock(PictureBlock):
     class Meta:
         icon = "media"
         label = pgettext_lazy("triggers", "Film")
+        description = pgettext_lazy(
+            "triggers", "A still of a film with a link to it: mailboxes play no films."
+        )
+        preview_value = {
+            "address": "https://video.example/",
+            "words": pgettext_lazy("triggers", "Watch the film (2 min)"),
+        }
         group = _MORE
         template = "wagtail_triggers/letter/video.mjml"
 
@@ -122,6 +149,10 @@ class StarsBlock(LetterBlock):
     class Meta:
         icon = "pick"
         label = pgettext_lazy("triggers", "Stars")
+        description = pgettext_lazy(
+            "triggers", "A question with one to five stars for an answer; a click answers it."
+        )
+        preview_value = {"question": pgettext_lazy("triggers", "How do you like it?")}
         group = _MORE
         template = "wagtail_triggers/letter/answers.mjml"
 
@@ -143,6 +174,12 @@ class NpsBlock(LetterBlock):
     class Meta:
         icon = "order"
         label = pgettext_lazy("triggers", "0 to 10")
+        description = pgettext_lazy(
+            "triggers", "Whether the reader would recommend you, from 0 to 10; a click answers it."
+        )
+        preview_value = {
+            "question": pgettext_lazy("triggers", "Would you recommend us to a friend?")
+        }
         group = _MORE
         template = "wagtail_triggers/letter/answers.mjml"
 
@@ -191,6 +228,14 @@ class CountdownBlock(LetterBlock):
     class Meta:
         icon = "time"
         label = pgettext_lazy("triggers", "Countdown in days")
+        description = pgettext_lazy(
+            "triggers", "How many days are left, counted on the day of the letter."
+        )
+        preview_value = {
+            "before": pgettext_lazy("triggers", "Only"),
+            "after": pgettext_lazy("triggers", "left"),
+            "today": pgettext_lazy("triggers", "Today is the last day!"),
+        }
         group = _MORE
         template = "wagtail_triggers/letter/countdown.mjml"
 

@@ -78,6 +78,7 @@ class ImageBlock(PictureBlock):
     class Meta:
         icon = "image"
         label = pgettext_lazy("triggers", "Picture")
+        description = pgettext_lazy("triggers", "A picture of yours, which may lead somewhere.")
         group = _PICTURES
         template = "wagtail_triggers/letter/image.mjml"
 
@@ -96,5 +97,14 @@ class HeroBlock(PictureBlock):
     class Meta:
         icon = "media"
         label = pgettext_lazy("triggers", "Picture with title and button")
+        description = pgettext_lazy(
+            "triggers",
+            "A large picture to open a letter with; title, text and button stand below it.",
+        )
+        preview_value = {
+            "title": pgettext_lazy("triggers", "New in spring"),
+            "text": pgettext_lazy("triggers", "Light, green, and picked last week."),
+            "button": pgettext_lazy("triggers", "Have a look"),
+        }
         group = _PICTURES
         template = "wagtail_triggers/letter/hero.mjml"

@@ -68,3 +68,9 @@ def why_hidden(product: Any) -> str:
             "product": product.get_title()
         }
     return ""
+
+
+def newest_products(most: int) -> list[Any]:
+    """Return the products that came last and that everybody can look at."""
+    found = apps.get_model(PRODUCT_MODEL).objects.filter(is_public=True).exclude(structure="child")
+    return list(found.order_by("-pk")[:most])

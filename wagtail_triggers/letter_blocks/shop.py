@@ -70,6 +70,14 @@ class ProductGridBlock(LetterBlock):
     class Meta:
         icon = "grid"
         label = pgettext_lazy("triggers", "Products for the reader")
+        description = pgettext_lazy(
+            "triggers",
+            "Products that the shop finds for each reader: looked at, similar, bought together.",
+        )
+        preview_value = {
+            "title": pgettext_lazy("triggers", "You looked at these"),
+            "button": pgettext_lazy("triggers", "Have a look"),
+        }
         group = _SHOP
         template = "wagtail_triggers/letter/product_grid.mjml"
 
@@ -112,6 +120,10 @@ class BasketLinesBlock(LinesBlock):
     class Meta:
         icon = "list-ul"
         label = pgettext_lazy("triggers", "What is in the basket")
+        description = pgettext_lazy(
+            "triggers", "What the reader left in the basket, with pictures and today's prices."
+        )
+        preview_value = {"total": pgettext_lazy("triggers", "Total")}
         group = _SHOP
         template = "wagtail_triggers/letter/lines.mjml"
 
@@ -130,6 +142,10 @@ class OrderLinesBlock(LinesBlock):
     class Meta:
         icon = "list-ol"
         label = pgettext_lazy("triggers", "What was ordered")
+        description = pgettext_lazy(
+            "triggers", "What the reader ordered, with what was paid for it."
+        )
+        preview_value = {"total": pgettext_lazy("triggers", "Total")}
         group = _SHOP
         template = "wagtail_triggers/letter/lines.mjml"
 
@@ -159,6 +175,14 @@ class VoucherBlock(LetterBlock):
     class Meta:
         icon = "tag"
         label = pgettext_lazy("triggers", "Voucher")
+        description = pgettext_lazy(
+            "triggers", "The reader's own voucher code, large enough to be seen."
+        )
+        preview_value = {
+            "title": pgettext_lazy("triggers", "A present for you"),
+            "note": "",
+            "button": "",
+        }
         group = _SHOP
         template = "wagtail_triggers/letter/voucher.mjml"
         help_text = pgettext_lazy(

@@ -41,9 +41,12 @@ class HeadingBlock(LetterBlock):
     class Meta:
         icon = "title"
         label = pgettext_lazy("triggers", "Heading")
+        description = pgettext_lazy(
+            "triggers", "A line in large letters: what the letter is about."
+        )
+        preview_value = {"text": pgettext_lazy("triggers", "Your basket is still here")}
         group = _WORDS
         template = "wagtail_triggers/letter/heading.mjml"
-        preview_value = {"text": "Your basket is still here", "size": "h1"}
 
 
 @register
@@ -67,6 +70,9 @@ class TextBlock(LetterBlock):
     class Meta:
         icon = "pilcrow"
         label = pgettext_lazy("triggers", "Text")
+        description = pgettext_lazy(
+            "triggers", "Paragraphs and lists, with links and the reader's own data in them."
+        )
         group = _WORDS
         template = "wagtail_triggers/letter/text.mjml"
 
@@ -89,6 +95,8 @@ class ButtonBlock(LetterBlock):
     class Meta:
         icon = "redirect"
         label = pgettext_lazy("triggers", "Button")
+        description = pgettext_lazy("triggers", "The one thing that the reader should do next.")
+        preview_value = {"text": pgettext_lazy("triggers", "Back to the basket")}
         group = _WORDS
         template = "wagtail_triggers/letter/button.mjml"
 
@@ -113,6 +121,10 @@ class HTMLBlock(LetterBlock):
     class Meta:
         icon = "code"
         label = pgettext_lazy("triggers", "MJML")
+        description = pgettext_lazy(
+            "triggers", "MJML or HTML of your own, for what no other block can show."
+        )
+        preview_value = {"mjml": "<mj-text>&lt;mj-text&gt;…&lt;/mj-text&gt;</mj-text>"}
         group = _WORDS
 
     def get_translatable_segments(self, value: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from . import (
+    block_previews,
     brands,
     calendar,
     contacts,
@@ -50,6 +51,7 @@ urlpatterns = [
     path("flows/<str:pk>/versions/<int:number>/", versions.version, name="flow_version"),
     path("flows/<str:pk>/variants/<str:key>/", variants.variants, name="variants"),
     path("templates/<slug:key>/picture/", variants.letter_picture, name="letter_picture"),
+    path("block-previews/<slug:kind>/", block_previews.block_preview, name="block_preview"),
     path("files/", flows.files, name="files"),
     path("ready/", ready.ready, name="ready"),
     path("ready/<slug:name>/draft/", ready.make_draft, name="make_draft"),

@@ -23,6 +23,7 @@ from ..contacts.finding import name_of
 from ..forms.contacts import FindForm, WhyForm
 from ..permissions import CHANGE_CONTACTS
 from ..segment_filter import NarrowedBySegment, OfSegment
+from .columns import WrittenColumn
 from .large import CappedPaginator
 
 
@@ -157,7 +158,7 @@ class ContactViewSet(ModelViewSet):
             accessor=name_of,
             url_name="triggers_contacts:inspect",
         ),
-        Column("address", label=pgettext_lazy("triggers", "E-mail address")),
+        WrittenColumn("address", label=pgettext_lazy("triggers", "E-mail address")),
         Column("language", label=pgettext_lazy("triggers", "Language")),
         DateColumn("created_at", label=pgettext_lazy("triggers", "Known since")),
         DateColumn("seen_at", label=pgettext_lazy("triggers", "Last seen in the shop")),

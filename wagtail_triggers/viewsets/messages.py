@@ -49,6 +49,7 @@ from ..wording import (
     verdict_in_words,
 )
 from ..words import REASONS
+from .columns import WrittenColumn
 from .large import LargeListMixin, harmless
 
 #: So many messages about one thing are found by its number.
@@ -158,7 +159,7 @@ def _about(number: str) -> list[int]:
     return list(items.order_by("-message_id").values_list("message_id", flat=True)[:_MOST_ABOUT])
 
 
-class ContactColumn(Column):
+class ContactColumn(WrittenColumn):
     """Who it went to: the address for those who may see it, else a number."""
 
     def get_cell_context_data(self, instance: Any, parent_context: Any) -> dict[str, Any]:

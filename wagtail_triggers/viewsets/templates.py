@@ -54,6 +54,7 @@ from ..states import template_state_label
 from ..texts import is_text, text_channels
 from ..usage import running_template_uses
 from .closed import ClosedChooserViewSet, ClosedConfirmView
+from .columns import WrittenColumn
 from .history import DraftHistoryView
 from .refusals import ApprovesOrSaysWhy, PublishesWithRemark
 
@@ -280,7 +281,7 @@ class TemplateViewSet(SnippetViewSet):
             accessor=language_label,
             sort_key="language",
         ),
-        Column(
+        WrittenColumn(
             "subject",
             label=pgettext_lazy("triggers", "Subject or text"),
             accessor=first_words,

@@ -84,6 +84,9 @@ class OrderReady(StageReached):
     """An order can be fetched."""
 
     kind: ClassVar[str] = "order_ready"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "An order waits in the shop for its buyer."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order is ready for pick-up")
 
     stage: str = stages.READY
@@ -95,6 +98,9 @@ class OrderReceived(StageReached):
     """The customer has all of an order."""
 
     kind: ClassVar[str] = "order_received"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "An order has arrived, or was picked up."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order was received")
 
     stage: str = stages.RECEIVED
@@ -106,6 +112,7 @@ class OrderCancelled(StageReached):
     """An order was cancelled."""
 
     kind: ClassVar[str] = "order_cancelled"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "An order will not be delivered.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "An order was cancelled")
 
     stage: str = stages.CANCELLED
@@ -213,6 +220,9 @@ class PickupEnding(OrderEvent):
     """An order that waits to be fetched will soon not be kept any more."""
 
     kind: ClassVar[str] = "pickup_ending"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "An order that waits in the shop will soon be put back on the shelf."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "The time to pick up an order ends")
     options_class: ClassVar[type[TriggerOptions]] = PickupEndingOptions
     is_timely: ClassVar[bool] = True
@@ -253,6 +263,9 @@ class OrderStatusChanged(OrderEvent):
     """The status of an order changed, whoever changed it."""
 
     kind: ClassVar[str] = "order_status_changed"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "An order came from one state into another; you choose which."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "The status of an order changed")
     options_class: ClassVar[type[TriggerOptions]] = StatusOptions
 
@@ -278,6 +291,9 @@ class OrderLineStatusChanged(OrderEvent):
     """The status of one line of an order changed."""
 
     kind: ClassVar[str] = "order_line_status_changed"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "A line of an order came from one state into another; you choose which."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "The status of an order line changed")
     options_class: ClassVar[type[TriggerOptions]] = StatusOptions
 

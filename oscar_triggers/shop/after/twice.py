@@ -41,6 +41,9 @@ class OscarMailSent(Event):
     """Oscar sent a letter that a flow would have sent, had it not been held up."""
 
     kind: ClassVar[str] = "oscar_mail_sent"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "The shop wrote a letter of its own, as after an order."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "Oscar sent a letter itself")
     about_type: ClassVar[str] = "order"
     can_trigger: ClassVar[bool] = False

@@ -236,6 +236,7 @@ class ProductWished(Event):
     """Somebody put a product on a wish list."""
 
     kind: ClassVar[str] = "product_wished"
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Somebody keeps a product for later.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "A product was put on a wish list")
     about_type: ClassVar[str] = "product"
     is_visit: ClassVar[bool] = True

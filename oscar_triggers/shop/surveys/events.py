@@ -40,6 +40,9 @@ class SurveyAnswered(Event):
     """Someone answered a survey; what they wrote beside it is not told."""
 
     kind: ClassVar[str] = "survey_answered"
+    description: ClassVar[Any] = pgettext_lazy(
+        "triggers", "Somebody answered the question in a letter."
+    )
     label: ClassVar[Any] = pgettext_lazy("triggers", "A survey was answered")
     about_type: ClassVar[str] = "order"
     options_class: ClassVar[type[TriggerOptions]] = SurveyAnsweredOptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -329,7 +330,7 @@ def test_one_way_shows_its_steps_decisions_and_messages(
     page = response.content.decode()
     assert [one.outcome for one in response.context["way"].taken] == ["Entered the flow", "Sent"]
     assert reverse("triggers_messages:inspect", args=[message.pk]) in page
-    assert "← here" in page
+    assert re.search(r'w-status primary"[^>]*>\s*here\s*<', page)
     assert f"Contact {row.contact_id}" in page
 
 

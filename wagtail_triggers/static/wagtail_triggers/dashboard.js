@@ -55,6 +55,8 @@
         minimumFractionDigits: drawn.decimals,
         maximumFractionDigits: drawn.decimals,
       });
+      /* Time goes on in the direction in which the page is read. */
+      const isRtl = style.direction === 'rtl';
       const axis = { ticks: { color: text }, grid: { color: line }, stacked: true };
       this.chart?.destroy();
       this.chart = new window.Chart(this.canvasTarget, {
@@ -72,8 +74,10 @@
           animation: false,
           interaction: { mode: 'index', intersect: false },
           plugins: {
-            legend: { position: 'bottom', labels: { color: text } },
+            legend: { position: 'bottom', rtl: isRtl, labels: { color: text } },
             tooltip: {
+              rtl: isRtl,
+              textDirection: style.direction,
               filter: ({ raw }) => raw !== 0,
               callbacks: {
                 label: ({ dataset, raw }) => `${dataset.label}: ${numbers.format(raw)}`,
@@ -81,10 +85,11 @@
             },
           },
           scales: {
-            x: { ...axis, grid: { display: false } },
+            x: { ...axis, reverse: isRtl, grid: { display: false } },
             y: {
               ...axis,
               beginAtZero: true,
+              position: isRtl ? 'right' : 'left',
               ticks: {
                 color: text,
                 precision: drawn.decimals ? undefined : 0,
