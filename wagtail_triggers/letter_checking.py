@@ -150,8 +150,7 @@ def texts_of(errors: Errors, draft: Any) -> Iterator[str]:
                 continue
             yield from error.non_block_errors
             for index, inner in sorted(error.block_errors.items()):
-                child = draft.blocks[index]
-                place = _block_place(index, child.block.label)
+                place = block_label(draft, index)
                 yield from (_at(place, text) for text in inner.non_block_errors)
 
 
@@ -161,10 +160,11 @@ def _at(place: str, text: str) -> str:
     return pgettext("triggers", "%(place)s: %(problem)s") % {"place": place, "problem": text}
 
 
-def _block_place(index: int, label: str) -> str:
+def block_label(draft: Any, index: int) -> str:
+    """Return how a block of a letter is called where no form shows it: its number and kind."""
     return pgettext("triggers", "Block %(number)d, %(label)s") % {
         "number": index + 1,
-        "label": label,
+        "label": draft.blocks[index].block.label,
     }
 
 
@@ -187,7 +187,7 @@ def letter_warnings(draft: Any) -> list[str]:
         return [*found, *looked.problems, *filter(None, [looked.warning])]
     if draft.blocks:
         found += [
-            _at(_block_place(index, child.block.label), warning)
+            _at(block_label(draft, index), warning)
             for index, child in enumerate(draft.blocks)
             for warning in child.block.warnings(child.value)
         ]

@@ -25,6 +25,7 @@ from .languages import in_staff_language
 from .letter_blocks.brands import Brand
 from .letter_blocks.composing import Composed, compose
 from .letter_blocks.samples import sample_stream
+from .letter_checking import block_label
 from .people import PreviewValues, preview_values, sample_values
 from .permissions import VIEW_PERSONAL_DATA
 from .publishing import composed, source_of
@@ -200,7 +201,7 @@ def _shown(problem: Problem, draft: Any, made: Composed) -> dict[str, Any]:
     """Return a problem with the lines around it, or with the block that it is in."""
     if draft.blocks and problem.where == "body":
         index = made.index_at(problem.line)
-        label = FIELD_LABELS["blocks"] if index is None else _block_label(draft, index)
+        label = FIELD_LABELS["blocks"] if index is None else block_label(draft, index)
         return {"where": label, "line": 0, "message": problem.message, "around": []}
     text = str(getattr(draft, problem.where, "")) if problem.where in FIELD_LABELS else ""
     lines = text.splitlines()
@@ -215,11 +216,4 @@ def _shown(problem: Problem, draft: Any, made: Composed) -> dict[str, Any]:
         "line": problem.line,
         "message": problem.message,
         "around": around,
-    }
-
-
-def _block_label(draft: Any, index: int) -> str:
-    return pgettext("triggers", "Block %(number)d, %(label)s") % {
-        "number": index + 1,
-        "label": draft.blocks[index].block.label,
     }
