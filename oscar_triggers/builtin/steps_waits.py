@@ -106,10 +106,7 @@ class WaitUntilDate(Step):
     """
 
     kind: ClassVar[str] = "wait_until_date"
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers",
-        "Waits for a day, or for so long before or after a day that is known of the person.",
-    )
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Waits for a day known of the person.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait until a date")
     icon: ClassVar[str] = "calendar-alt"
     holds_contact: ClassVar[bool] = True
@@ -254,9 +251,7 @@ class WaitUntilTime(Step):
     """Waits until the clock of the contact shows a time of day, counted from the arrival."""
 
     kind: ClassVar[str] = "wait_until_time"
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers", "Waits for an hour of the person's own clock, as the morning."
-    )
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Waits for an hour of the person's day.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait until a time of day")
     icon: ClassVar[str] = "time"
     is_wait: ClassVar[bool] = True
@@ -286,9 +281,7 @@ class WaitForWeekdays(Step):
     """Waits until it is one of these weekdays, between two times, where the contact lives."""
 
     kind: ClassVar[str] = "wait_for_weekdays"
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers", "Waits for one of the days of the week that you choose."
-    )
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Waits for a weekday that you choose.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait for a weekday")
     icon: ClassVar[str] = "calendar"
     is_wait: ClassVar[bool] = True
@@ -340,10 +333,7 @@ class WaitForEvent(Step):
     """Waits until something happens to this person or to the same thing, or time runs out."""
 
     kind: ClassVar[str] = "wait_for_event"
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers",
-        "Waits until something happens, or until time runs out, and goes on accordingly.",
-    )
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Waits until something has happened.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait for an event")
     icon: ClassVar[str] = "view"
     holds_contact: ClassVar[bool] = True
@@ -461,9 +451,7 @@ class WaitForCondition(Step):
     """
 
     kind: ClassVar[str] = "wait_for_condition"
-    description: ClassVar[Any] = pgettext_lazy(
-        "triggers", "Waits until something is true of the person, or until time runs out."
-    )
+    description: ClassVar[Any] = pgettext_lazy("triggers", "Waits until something is true.")
     label: ClassVar[Any] = pgettext_lazy("triggers", "Wait until a condition holds")
     icon: ClassVar[str] = "help"
     holds_contact: ClassVar[bool] = True

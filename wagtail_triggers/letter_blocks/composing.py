@@ -69,6 +69,7 @@ def compose(
             {
                 "brand": brand,
                 "is_whole": is_whole,
+                "direction": around.direction,
                 "letter": mark_safe(_HERE),  # noqa: S308 - our own mark
                 "ending": mark_safe(_HERE) if ending else _own_ending(around),  # noqa: S308 - our own mark
             },

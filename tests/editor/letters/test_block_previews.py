@@ -7,17 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 from wagtail.blocks import Block
 from wagtail.users.models import UserProfile
 
 from tests.editor.conftest import signed_in
+from tests.editor.pages import PAGES, make_things
+from tests.editor.test_accessibility import desk as desk
 from wagtail_triggers import permissions
 from wagtail_triggers.blocks.kinds import STREAMS
 from wagtail_triggers.letter_blocks import letter_stream, registry
 from wagtail_triggers.models import LetterBrand
 
+_PREVIEW = ".w-combobox-preview__iframe"
 #: Blocks whose sample says nothing: what each shows instead.
 _MUTE = {
     "divider": "border-top:",
@@ -146,3 +150,66 @@ def test_every_kind_of_a_flow_says_in_words_what_it_does(
         assert str(block.label) in html.unescape(page)
         assert "<script" not in page
         assert " style=" not in page
+
+
+def test_a_letter_for_those_who_read_from_the_right_runs_from_the_right(
+    publisher_client: Client, publisher: Any
+) -> None:
+    profile = UserProfile.get_for_user(publisher)
+    for language, direction, other in (("en", "ltr", "rtl"), ("ar", "rtl", "ltr")):
+        profile.preferred_language = language
+        profile.save()
+        page = _framed(publisher_client, "basket_lines").content.decode()
+        assert f"direction:{direction}" in page
+        assert f"direction:{other}" not in page
+        beside = {"ltr": "14px 16px 14px 0", "rtl": "14px 0 14px 16px"}
+        assert f"padding:{beside[direction]}" in page
+        assert f"padding:{beside[other]}" not in page
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_picker_shows_blocks_and_steps_under_a_strict_policy(desk: Any, language: str) -> None:
+    things = make_things()
+    profile = UserProfile.get_for_user(get_user_model().objects.get(username="boss"))
+    profile.preferred_language = language
+    profile.save()
+    page = desk.new_page()
+    said: list[str] = []
+    page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
+    page.goto(PAGES["letter of blocks"](things))
+    _open_picker(page)
+    shown = page.frame_locator(_PREVIEW).frame_locator(".triggers-block-preview")
+    shown.get_by_text("Your basket is still here").wait_for()
+    assert page.locator(".w-combobox-preview__description").inner_text()
+    page.goto(PAGES["flow, new"](things))
+    page.get_by_role("tab", name="Steps").click()
+    _open_picker(page)
+    page.frame_locator(_PREVIEW).get_by_text("Send a message", exact=True).wait_for()
+    assert page.locator(".w-combobox-preview__description").inner_text()
+    assert said == []
+    assert page.evaluate("window.refusedByPolicy") == []
+
+
+def _open_picker(page: Any) -> None:
+    """Open the last picker of a page, and look at the first block that it offers."""
+    page.wait_for_load_state("networkidle")
+    page.locator(".c-sf-add-button:visible").last.click()
+    page.locator(".w-combobox__option-preview").first.click()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_dialog_of_personal_data_holds_all_that_is_in_it(desk: Any) -> None:
+    page = desk.new_page()
+    page.goto(PAGES["letter of blocks"](make_things()))
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Personal data").first.click()
+    dialog = page.locator("dialog.triggers-merge")
+    dialog.wait_for()
+    wide, inside, aside = dialog.evaluate(
+        "(one) => [one.scrollWidth, one.clientWidth, one.scrollLeft]"
+    )
+    assert wide == inside
+    assert aside == 0
