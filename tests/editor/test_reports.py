@@ -17,6 +17,7 @@ from oscar_triggers.models import (
     ProductRequest,
     RequestKind,
     RequestState,
+    SavedSegment,
     SurveyAnswer,
 )
 from oscar_triggers.models.contacts import random_id
@@ -145,6 +146,14 @@ def test_answers_are_averaged_over_what_the_filters_leave(analyst: Client) -> No
     assert "2.0 of 5 on average, from 1 answer" in low
     assert "Net Promoter" not in low
     assert len(table(analyst, "answers", at_least="9")) == 2
+
+
+def test_no_name_is_a_formula_for_a_spreadsheet(publisher_client: Client) -> None:
+    ask(make_product("=1+1", price=Decimal("12.50"), num_in_stock=0), 1)
+    assert ",'=1+1," in table(publisher_client, "waiting")[0]
+    SavedSegment.objects.create(key="sum", name="@SUM(A1)", changed_at=timezone.now())
+    answer: Any = publisher_client.get(reverse("triggers_segments:index"), {"export": "csv"})
+    assert b"\n'@SUM(A1)," in b"".join(answer.streaming_content)
 
 
 def test_what_somebody_wrote_is_seen_by_those_who_may_see_people(

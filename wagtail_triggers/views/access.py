@@ -32,8 +32,15 @@ def requires(*wanted: str, any_of: tuple[str, ...] = ()) -> Callable[[View], Vie
     return decorate
 
 
+#: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 class ExportsForSome:
-    """A list whose rows only those take away as a file who may; mixed into Wagtail's views."""
+    """A list whose rows only those take away as a file who may; mixed into Wagtail's views.
+
+    No text in the file is a formula: a customer may call themselves as they like.
+    """
 
     request: Any
     is_export: bool
@@ -49,3 +56,9 @@ class ExportsForSome:
     def show_export_buttons(self) -> bool:
         """Offer what would not be refused."""
         return bool(super().show_export_buttons) and bool(self.request.user.has_perm(EXPORT))  # type: ignore[misc]  # as above
+
+    def preprocess_field_value(self, field: str, value: Any, export_format: str) -> Any:
+        """Write a quotation mark before what a spreadsheet would take for a formula."""
+        written = super().preprocess_field_value(field, value, export_format)  # type: ignore[misc]  # as above
+        is_formula = isinstance(written, str) and written.startswith(_FORMULA)
+        return f"'{written}" if is_formula else written

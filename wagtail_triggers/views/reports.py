@@ -176,11 +176,7 @@ class AnswersView(ExportsForSome, ReportView):
         for answer in object_list:
             answer.question = question_label(answer)
             answer.about = about_in_words(answer.about_type, answer.about_id)
-            said = answer.text if personal else ""
-            # Spreadsheets take such a text for a formula.
-            if self.is_export and said.startswith(("=", "+", "-", "@", "\t", "\r")):
-                said = f"'{said}"
-            answer.said = said or "–"
+            answer.said = (answer.text if personal else "") or "–"
         return object_list
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

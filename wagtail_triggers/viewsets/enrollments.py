@@ -34,7 +34,7 @@ from ..segment_filter import NarrowedBySegment, OfSegment
 from ..views.access import ExportsForSome
 from ..way import way_of
 from ..wording import about_in_words, about_types
-from .large import LargeListMixin, harmless
+from .large import LargeListMixin
 
 
 def who_label(enrollment: Any, *, personal: bool) -> str:
@@ -177,9 +177,9 @@ class EnrollmentIndexView(NarrowedBySegment, ExportsForSome, LargeListMixin, Ind
     def to_row_dict(self, item: Any) -> dict[str, Any]:
         """Return one row of the export; who somebody is only for those who may see it."""
         return {
-            "who": harmless(who_label(item, personal=self.is_personal)),
-            "flow": harmless(flow_label(item)),
-            "about": harmless(about_label(item)),
+            "who": who_label(item, personal=self.is_personal),
+            "flow": flow_label(item),
+            "about": about_label(item),
             "step": step_label(item),
             "due": item.due_at,
             "state": str(item.get_state_display()),

@@ -16,7 +16,6 @@ from oscar_triggers.insight.standing import LABELS
 
 from ..board.money import amounts
 from ..known import Known, KnownFlows, known_flows
-from .large import harmless
 
 #: What the list can be sorted by beside its own columns.
 SORTED = ("waiting_count", "sent_count", "clicked_count", "order_count", "revenue")
@@ -137,7 +136,7 @@ def exported_flow(draft: Any, known: KnownFlows, **place: str) -> dict[str, Any]
     _tell(draft, known.by_key.get(draft.key))
     standing = draft.standing
     return {
-        "name": harmless(draft.name),
+        "name": draft.name,
         "key": draft.key,
         **place,
         "waiting_count": draft.waiting_count,

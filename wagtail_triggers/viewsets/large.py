@@ -20,8 +20,6 @@ from ..paging import CountingPaginator
 MOST_LISTED = 10_000
 #: As many rows an export holds; a workbook stands in memory until it is whole.
 MOST_EXPORTED = {"csv": 50_000, "xlsx": 10_000}
-#: Characters with which a spreadsheet takes a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _CountOf(Subquery):
@@ -107,8 +105,3 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Any]:
         yield from self._found.iterator(chunk_size=1_000)
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

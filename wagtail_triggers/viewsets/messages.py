@@ -50,7 +50,7 @@ from ..wording import (
 )
 from ..words import REASONS
 from .columns import WrittenColumn
-from .large import LargeListMixin, harmless
+from .large import LargeListMixin
 
 #: So many messages about one thing are found by its number.
 _MOST_ABOUT = 500
@@ -222,11 +222,11 @@ class MessageIndexView(NarrowedBySegment, ExportsForSome, LargeListMixin, IndexV
     def to_row_dict(self, item: Any) -> dict[str, Any]:
         """Return one row of the export; addresses only for those who may see them."""
         return {
-            "what": harmless(what_label(item)),
+            "what": what_label(item),
             "state": str(item.get_state_display()),
-            "flow": harmless(flow_label(item)),
-            "to": harmless(contact_label(item, personal=self.is_personal)),
-            "about": harmless(about_in_words(item.about_type, item.about_id)),
+            "flow": flow_label(item),
+            "to": contact_label(item, personal=self.is_personal),
+            "about": about_in_words(item.about_type, item.about_id),
             "planned": item.planned_at,
             "settled": item.settled_at,
             "clicked": item.clicked_at,
