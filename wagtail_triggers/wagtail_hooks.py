@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.html import format_html
 from django.utils.translation import pgettext_lazy
 from wagtail import hooks
+from wagtail.admin.staticfiles import versioned_static
 from wagtail.log_actions import LogActionRegistry
 from wagtail.permissions import register_permission_policy
 from wagtail.snippets.models import register_snippet
@@ -56,6 +58,13 @@ class TriggersGroup(SnippetViewSetGroup):
 
 register_snippet(TriggersGroup)
 register_looks()
+
+
+def style_lists() -> str:
+    """Load the one style that our lists need, for which Wagtail's pages of lists have no place."""
+    return format_html(
+        '<link rel="stylesheet" href="{}">', versioned_static("wagtail_triggers/lists.css")
+    )
 
 
 def register_admin_urls() -> list[URLPattern | URLResolver]:
@@ -158,6 +167,7 @@ hooks.register("before_delete_snippet", guards.refuse_deleting)
 hooks.register("before_bulk_action", guards.refuse_bulk_deleting)
 hooks.register("before_unpublish", guards.refuse_unpublishing)
 hooks.register("register_admin_urls", register_admin_urls)
+hooks.register("insert_global_admin_css", style_lists)
 menu.register()
 hooks.register("construct_main_menu", halts.warn)
 hooks.register(

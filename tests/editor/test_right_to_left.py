@@ -117,7 +117,7 @@ _STICKING_OUT = """() => {
         return true;
     };
     return [...document.querySelectorAll('main *')]
-        .filter((one) => !one.closest('svg, .w-sr-only, [hidden], .w-minimap, table.listing'))
+        .filter((one) => !one.closest('svg, .w-sr-only, [hidden], .w-minimap'))
         .filter((one) => one.checkVisibility({visibilityProperty: true, opacityProperty: true}))
         .filter((one) => {
             const {left, right, width, height} = one.getBoundingClientRect();
