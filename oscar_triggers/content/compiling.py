@@ -21,6 +21,7 @@ from .values import locale_for
 #: What a promotional letter must say, by law in most countries and by mailboxes' rules.
 PROMOTIONAL_PATHS = ("links.unsubscribe", "shop.postal_address")
 
+_BODY = re.compile(r"<body[^>]*>")
 _LINE_BEGIN = re.compile(r"(?:\A|\n)([ \t]*)\Z")
 _LINE_REST = re.compile(r"[ \t]*(?:\n|\Z)")
 
@@ -68,7 +69,7 @@ def compile_letter(
     ).read()
     if problems:
         raise TemplateError(problems)
-    compiled = tokens.unguard(run(prepared))
+    compiled = _in_main(tokens.unguard(run(prepared)))
     html_nodes = _restored(compiled, tokens)
     text, derived = nodes["text"], not source.text.strip()
     if derived:
@@ -145,6 +146,15 @@ def promotional_problems(compiled: CompiledLetter) -> list[Problem]:
         for path in PROMOTIONAL_PATHS
         if path not in compiled.paths
     ]
+
+
+def _in_main(compiled: str) -> str:
+    """Return HTML whose body is a <main>: opened as a page of its own, a letter has its landmark.
+
+    mrml has no element for it. A mail program that does not know it shows what is in it.
+    """
+    opened = _BODY.sub(r"\g<0><main>", compiled, count=1)
+    return "</main></body>".join(opened.rsplit("</body>", 1))
 
 
 def _restored(compiled: str, tokens: Tokens) -> Nodes:

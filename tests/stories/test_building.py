@@ -25,6 +25,8 @@ def add(within: Locator, name: str) -> None:
     page = within.page
     within.get_by_role("button", name="Insert a block").last.click()
     page.get_by_role("option", name=name, exact=True).click()
+    # The next chooser opens when this one is gone.
+    page.get_by_role("option").first.wait_for(state="hidden")
 
 
 def part(desk: Desk, heading: str) -> Locator:
