@@ -25,6 +25,7 @@ from ..models import (
     MessageItem,
     MessageState,
 )
+from ..models.deadlocks import again_after_deadlock
 from ..models.prepared import MOMENT, PreparedUpdate, Slot
 from ..models.questions import Among, Question
 from ..models.sql import database_for
@@ -289,10 +290,14 @@ def cancel_planned(message_ids: Sequence[int], reason: str, now: datetime) -> No
     A dispatch that is leased is cancelled too: the statement that would mark it as `sending`
     asks for the leased state and finds none.
     """
-    waiting = (DispatchState.PLANNED, DispatchState.RETRY, DispatchState.LEASED)
     candidates = list(message_ids)
-    if not candidates:
-        return
+    if candidates:
+        # A worker that hands over holds the letter before and asks for the next: in any order.
+        again_after_deadlock(lambda: _cancel_planned(candidates, reason, now))
+
+
+def _cancel_planned(candidates: Sequence[int], reason: str, now: datetime) -> None:
+    waiting = (DispatchState.PLANNED, DispatchState.RETRY, DispatchState.LEASED)
     with transaction.atomic(using=database_for(Dispatch)):
         Dispatch.objects.filter(message_id__in=candidates, state__in=waiting).update(
             state=DispatchState.CANCELLED, reason=reason, settled_at=now, lease_owner=""

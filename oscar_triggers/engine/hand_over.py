@@ -24,6 +24,7 @@ from ..channels import Channel, Outcome, Receipt
 from ..conf import triggers_settings
 from ..exceptions import CancelMessage
 from ..models import Dispatch, DispatchState, FlowState, trips
+from ..models.deadlocks import again_after_deadlock
 from ..models.sql import database_for
 from ..policy import caps, guards, verdicts
 from ..snapshots import Subject
@@ -236,12 +237,17 @@ class _Batch:
             )
             for one in willing
         ]
-        with trips.trip(database_for(Dispatch)) as trip:
-            settling.write_sent(trip, gone, now)
-            note_on(trip, notes, now)
-            ids = marking.mark_many(
-                trip, asked, owner=self.owner, leased_until=now + triggers_settings().lease_for
-            )
+
+        def go() -> set[int]:
+            with trips.trip(database_for(Dispatch)) as trip:
+                settling.write_sent(trip, gone, now)
+                note_on(trip, notes, now)
+                return marking.mark_many(
+                    trip, asked, owner=self.owner, leased_until=now + triggers_settings().lease_for
+                )
+
+        # Who cancels many may hold the next letter and ask for the last one.
+        ids = again_after_deadlock(go)
         self._gone, self._notes = [], []
         settling.tell_sent(gone)
         return [one for one in willing if one.row.pk in ids]
