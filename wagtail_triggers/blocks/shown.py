@@ -11,6 +11,7 @@ from wagtail import blocks
 from oscar_triggers import conditions, events, steps
 from oscar_triggers.kinds import Kind
 
+from .. import block_names
 from .options import option_label
 from .ways import BRANCH_LABELS
 
@@ -53,10 +54,7 @@ class Pictured:
 
     def pictured(self, shown: type[Kind]) -> Any:
         """Lead the picker to the kind's page, and return the block itself."""
-        # Wagtail counts blocks as they are made, which each process does in its own order.
-        prefix: Any = self
-        del blocks.Block.definition_registry[prefix.definition_prefix]
-        prefix.definition_prefix = name_of(shown)
+        block_names.rename(self, name_of(shown))
         return self
 
 
@@ -80,6 +78,4 @@ def register_shown() -> None:
 def _register(kinds: Iterable[type[Kind]]) -> None:
     for shown in kinds:
         block = ShownKind(shown, getattr(shown, "options_class", shown))
-        del blocks.Block.definition_registry[block.definition_prefix]
-        block.definition_prefix = name_of(shown)
-        blocks.Block.definition_registry[block.definition_prefix] = block
+        block_names.register(block, name_of(shown))

@@ -16,6 +16,7 @@ from wagtail.blocks.struct_block import BlockGroup
 
 from oscar_triggers.registry import Registry
 
+from .. import block_names
 from .brands import Brand
 from .sampling import filled
 from .showing import asked, needs_number, showing_choices
@@ -63,8 +64,6 @@ class LetterBlock(blocks.StructBlock):
     merge tags. `value` has the fields, ready to stand in text and in attributes.
     """
 
-    #: By which the picker asks for the preview.
-    definition_prefix: str
     #: A promise that is kept in drafts.
     kind: ClassVar[str] = ""
     #: Whether it writes columns of its own, and not what stands in one.
@@ -108,10 +107,7 @@ class LetterBlock(blocks.StructBlock):
         self.in_column = in_column
         super().__init__(*args, **kwargs)
         if self.kind:
-            # Wagtail counts blocks as they are made, which each process does in its own order.
-            del blocks.Block.definition_registry[self.definition_prefix]
-            self.definition_prefix = f"letter-block-{self.kind}"
-            blocks.Block.definition_registry[self.definition_prefix] = self
+            block_names.register(self, f"letter-block-{self.kind}")
 
     def get_form_layout(self) -> BlockGroup:
         """Put what every block has, and what a block names in `cog`, behind the cog."""
